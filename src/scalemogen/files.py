@@ -1,0 +1,64 @@
+"""Writing files so that nothing half-written is ever left behind, and naming content by digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from scalemogen.errors import UserError
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; rename it to `path` on success, remove it on failure.
+
+    Works for a file and for a folder (an existing folder at `path` is replaced). The parent folder is made.
+
+    Raises:
+        UserError: the target cannot be written (missing permission, full disk), with the reason.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if temporary.is_dir():
+            _replace_folder(temporary, target)
+        else:
+            os.replace(temporary, target)
+    except OSError as error:
+        raise UserError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def _replace_folder(temporary: Path, target: Path) -> None:
+    if not target.exists():
+        temporary.rename(target)
+        return
+    old = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.old")
+    target.rename(old)
+    temporary.rename(target)
+    shutil.rmtree(old)
+
+
+def digest_bytes(*chunks: bytes) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of the joined chunks."""
+    sha = hashlib.sha256()
+    for chunk in chunks:
+        sha.update(chunk)
+    return sha.hexdigest()[:16]
+
+
+def digest_json(value: object) -> str:
+    """Return the digest of a JSON-able value, independent of key order."""
+    return digest_bytes(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
