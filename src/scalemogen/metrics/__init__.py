@@ -1,0 +1,1 @@
+"""Metrics of motion: pure functions in `functional`."""
