@@ -1,0 +1,6 @@
+"""Stage 1: the skeletal-temporal multi-scale binary motion tokenizer."""
+
+from scalemogen.tokenizer.losses import LossWeights, quantiser_loss, reconstruction_losses
+from scalemogen.tokenizer.tokenizer import MotionTokenizer, TokenizerOutput
+
+__all__ = ["LossWeights", "MotionTokenizer", "TokenizerOutput", "quantiser_loss", "reconstruction_losses"]

@@ -1,0 +1,103 @@
+"""Encoder and decoder between motion features and the latent grid (paper_facts section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from scalemogen.skeletons import Skeleton
+from scalemogen.tokenizer.layers import JointLinear, ResidualBlock, SkeletalPool, SkeletalUnpool, keep_inside
+
+
+class JointChannels(nn.Module):
+    """The fixed map between a feature vector (F,) and a padded table of each joint's own channels (J, c).
+
+    Args:
+        channels: feature indices of every joint; together each feature exactly once.
+    """
+
+    table: Tensor
+    present: Tensor
+    place: Tensor
+
+    def __init__(self, channels: Sequence[Sequence[int]]) -> None:
+        super().__init__()
+        self.counts = [len(joint) for joint in channels]
+        self.size = max(self.counts)
+        features = sum(self.counts)
+        if sorted(index for joint in channels for index in joint) != list(range(features)):
+            raise ValueError("joint channels must name every feature exactly once")
+        table = torch.zeros(len(channels), self.size, dtype=torch.long)
+        present = torch.zeros(len(channels), self.size)
+        place = torch.zeros(features, dtype=torch.long)
+        for joint, indices in enumerate(channels):
+            table[joint, : len(indices)] = torch.tensor(indices)
+            present[joint, : len(indices)] = 1.0
+            place[torch.tensor(indices)] = joint * self.size + torch.arange(len(indices))
+        self.register_buffer("table", table, persistent=False)
+        self.register_buffer("present", present, persistent=False)
+        self.register_buffer("place", place, persistent=False)
+
+    def gather(self, features: Tensor) -> Tensor:
+        """Map (B, T, F) to (B, T, J, c), zero where a joint has fewer channels."""
+        return features[:, :, self.table] * self.present
+
+    def scatter(self, x: Tensor) -> Tensor:
+        """Map (B, T, J, c) to (B, T, F)."""
+        return x.flatten(2)[:, :, self.place]
+
+
+class MotionEncoder(nn.Module):
+    """Features (B, T, F) to latent (B, T / 2^stages, G, C)."""
+
+    def __init__(self, skeleton: Skeleton, channels: JointChannels, *, width: int, blocks: int, dropout: float) -> None:
+        super().__init__()
+        self.channels = channels
+        self.embed_in = JointLinear(channels.counts, channels.size, width)
+        self.embed_out = JointLinear([width] * len(channels.counts), width, width)
+        self.stages = nn.ModuleList()
+        self.pools = nn.ModuleList()
+        for level, groups in enumerate(skeleton.pools):
+            adjacency = skeleton.adjacency(level)
+            self.stages.append(nn.ModuleList(ResidualBlock(width, adjacency, dropout) for _ in range(blocks)))
+            self.pools.append(SkeletalPool(groups, len(adjacency)))
+
+    def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
+        """Encode; T must be a multiple of 2^stages. `mask` (B, T), True = inside, None = all."""
+        x = self.embed_out(functional.gelu(self.embed_in(self.channels.gather(features))))
+        for stage, pool in zip(self.stages, self.pools, strict=True):
+            assert isinstance(stage, nn.ModuleList)
+            for block in stage:
+                x = block(x, mask)
+            x = pool(x, mask)
+            mask = None if mask is None else mask[:, ::2]
+        return keep_inside(x, mask)
+
+
+class MotionDecoder(nn.Module):
+    """Latent (B, N, G, C) to features (B, N * 2^stages, F)."""
+
+    def __init__(self, skeleton: Skeleton, channels: JointChannels, *, width: int, blocks: int, dropout: float) -> None:
+        super().__init__()
+        self.channels = channels
+        self.unpools = nn.ModuleList()
+        self.stages = nn.ModuleList()
+        for level in reversed(range(len(skeleton.pools))):
+            adjacency = skeleton.adjacency(level)
+            self.unpools.append(SkeletalUnpool(skeleton.pools[level], len(adjacency)))
+            self.stages.append(nn.ModuleList(ResidualBlock(width, adjacency, dropout) for _ in range(blocks)))
+        self.head_in = JointLinear([width] * len(channels.counts), width, width)
+        self.head_out = JointLinear([width] * len(channels.counts), width, channels.size)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Decode. `mask` (B, N), True = inside, None = all."""
+        for stage, unpool in zip(self.stages, self.unpools, strict=True):
+            assert isinstance(stage, nn.ModuleList)
+            x = unpool(x, mask)
+            mask = None if mask is None else mask.repeat_interleave(2, 1)
+            for block in stage:
+                x = block(x, mask)
+        return self.channels.scatter(self.head_out(functional.gelu(self.head_in(x))))
