@@ -1,0 +1,80 @@
+# Every target makes or refreshes .venv by itself; it needs python3 (3.11 or newer), make and git, nothing else.
+#
+#   make train-tokenizer EXPERIMENT=experiments/tokenizer/bandai_namco.yaml ARGS="--trainer.devices 4"
+#   make train-ar        EXPERIMENT=experiments/ar/bandai_namco.yaml        TOKENIZER=runs/.../model
+#
+# PYTHON  interpreter that .venv is made with        EXTRAS  extras of setup.cfg to install
+# VENV    where the environment lives                ARGS    further arguments of the command
+
+PYTHON ?= python3
+VENV ?= .venv
+EXTRAS ?= dev
+ARGS ?=
+TOKENIZER ?=
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
+SCALEMOGEN := $(BIN)/scalemogen
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo train-tokenizer train-ar smoke test test-slow test-parity lint types wheel clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(READY) ## make or refresh .venv
+
+$(READY): setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make: scalemogen needs Python 3.11 or newer; '$(PYTHON)' is not. Try: make PYTHON=python3.12" >&2; exit 1; }
+	@rm -f $@
+	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@printf 'Installing packages into $(VENV) (some minutes the first time) '; \
+		$(PIP) install -qq -c constraints.txt -e '.[$(EXTRAS)]' & \
+		pid=$$!; trap 'kill $$pid' INT TERM; \
+		while kill -0 $$pid 2>/dev/null; do printf '.'; sleep 2; done; \
+		wait $$pid && echo ' done'
+	@touch $@
+
+demo: $(READY) ## train both stages on embedded data and turn sentences into motions (CPU)
+	@$(SCALEMOGEN) demo $(ARGS)
+
+train-tokenizer: EXPERIMENT ?= experiments/tokenizer/synthetic.yaml
+train-tokenizer: $(READY) ## stage 1: EXPERIMENT=experiments/tokenizer/....yaml ARGS="..."
+	@$(SCALEMOGEN) tokenizer fit --config $(EXPERIMENT) $(ARGS)
+
+train-ar: EXPERIMENT ?= experiments/ar/synthetic.yaml
+train-ar: $(READY) ## stage 2: EXPERIMENT=experiments/ar/....yaml TOKENIZER=(the last one for the same data) ARGS="..."
+	@$(SCALEMOGEN) ar fit --config $(EXPERIMENT) $(if $(TOKENIZER),--model.tokenizer $(TOKENIZER)) $(ARGS)
+
+smoke: $(READY) ## both stages, sampling and scoring in miniature: green means working
+	@$(PYTEST) tests/smoke $(ARGS)
+
+test: $(READY) ## all tests but the slow ones
+	@$(PYTEST) -n 2 -m "not slow" $(ARGS)
+
+test-slow: $(READY) ## the slow tests
+	@$(PYTEST) -n 2 -m slow $(ARGS)
+
+test-parity: $(READY) ## every fixture of the reference implementation in SCALEMOGEN_REFERENCE (../shared/reference)
+	@SCALEMOGEN_REQUIRE_REFERENCE=1 $(PYTEST) tests/parity $(ARGS)
+
+lint: $(READY) types ## ruff, types, layers and limits
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(PYTEST) -q tests/style
+
+types: $(READY) ## mypy, strict
+	@$(BIN)/mypy
+
+wheel: $(READY) ## dist/*.whl, from clean
+	@rm -rf build dist src/*.egg-info
+	@$(PIP) wheel -q --no-deps --no-build-isolation -w dist .
+	@ls dist/*.whl
+
+clean: ## remove build products and caches; keeps .venv, data and runs
+	@rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@find src tests data_modules callbacks -name __pycache__ -type d -prune -exec rm -rf {} +

