@@ -1,0 +1,180 @@
+"""What every feature layout offers: F numbers per frame to joints and back.
+
+All layouts share four root channels (turn, two planar steps, height), so the root's path is one cumulative sum.
+Leading axes are free; (B, T) is the usual case.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import ClassVar
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from scalemogen.errors import UserError
+from scalemogen.motion.kinematics import about_y, rotate
+from scalemogen.motion.record import Motion
+from scalemogen.skeletons import Skeleton
+
+ROOT = 4
+"""Channels of the root: turn, step to the left (x), step forward (z), height."""
+
+SIZES = {"positions": 3, "rotations": 6, "velocities": 3}
+"""Channels of one joint per block."""
+
+CONTACT_SPEED = 0.4
+"""Metres per second."""
+
+CONTACT_HEIGHT = 0.08
+"""Metres."""
+
+
+class FeatureLayout(ABC):
+    """Abstract feature layout.
+
+    Attributes:
+        name: the name under which data and models store it.
+        turn: radians of heading, counted from +Z to +X, per unit of the turn channel.
+        step_after_turn: whether planar steps are given in the heading of the next frame or of this one.
+    """
+
+    name: ClassVar[str]
+    turn: ClassVar[float]
+    step_after_turn: ClassVar[bool]
+
+    @abstractmethod
+    def width(self, skeleton: Skeleton) -> int:
+        """Return F, the features per frame."""
+
+    @abstractmethod
+    def channels(self, skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
+        """Return each joint's feature indices, root first; every feature belongs to exactly one joint."""
+
+    @abstractmethod
+    def groups(self, skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
+        """Return the channel groups that share one standard deviation, by name; they partition the features."""
+
+    @abstractmethod
+    def encode(self, positions: Tensor, rotations: Tensor, skeleton: Skeleton, fps: float = 20.0) -> Tensor:
+        """Return features (..., T-1, F); the last frame is lost, since velocities look one frame ahead.
+
+        Args:
+            positions: (..., T, J, 3) metres, Y up.
+            rotations: (..., T, J, 4) local unit quaternions xyzw.
+            skeleton: its offsets must be the bones of the positions for rotations to come back.
+            fps: frame rate of the input.
+        """
+
+    @abstractmethod
+    def positions(self, features: Tensor) -> Tensor:
+        """Return joints (..., T, J, 3) in the world from features (..., T, F); differentiable.
+
+        The motion starts over the origin at heading 0.
+        """
+
+    @abstractmethod
+    def decode(self, features: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
+        """Return joints (..., T, J, 3) in the world and local rotations (..., T, J, 4) from features (..., T, F)."""
+
+    def root_path(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return heading (..., T) in radians, unwrapped, and position (..., T, 3) of the root; differentiable."""
+        start = torch.zeros_like(features[..., :1, 0])
+        turns = self.turn * features[..., :-1, 0].cumsum(-1)
+        angle = torch.cat((start, turns), dim=-1)
+        at = angle[..., 1:] if self.step_after_turn else angle[..., :-1]
+        sin, cos = torch.sin(at), torch.cos(at)
+        x, z = features[..., :-1, 1], features[..., :-1, 2]
+        path_x = torch.cat((start, (cos * x + sin * z).cumsum(-1)), dim=-1)
+        path_z = torch.cat((start, (cos * z - sin * x).cumsum(-1)), dim=-1)
+        return angle, torch.stack((path_x, features[..., 3], path_z), dim=-1)
+
+    def from_motion(self, motion: Motion) -> Tensor:
+        """Return float32 features (T-1, F) of one motion, on its skeleton's offsets.
+
+        Raises:
+            UserError: the motion has fewer than two frames.
+        """
+        if motion.frames < 2:
+            raise UserError(f"a motion of {motion.frames} frame has no velocities: at least 2 frames are needed")
+        return self.encode(motion.positions, motion.rotations, motion.skeleton, motion.fps)
+
+    def to_motion(self, features: Tensor, skeleton: Skeleton, fps: float) -> Motion:
+        """Return the motion of features (T, F)."""
+        with torch.no_grad():
+            positions, rotations = self.decode(features.float(), skeleton)
+        return Motion(skeleton, positions, rotations, fps)
+
+    def root_channels(self, angle: Tensor, root: Tensor) -> Tensor:
+        """Return the four root channels (..., T-1, 4) from heading (..., T) and root positions (..., T, 3)."""
+        at = angle[..., 1:] if self.step_after_turn else angle[..., :-1]
+        step = rotate(about_y(-at), root.diff(dim=-2))
+        turns = angle.diff(dim=-1) / self.turn
+        return torch.stack((turns, step[..., 0], step[..., 2], root[..., :-1, 1]), dim=-1)
+
+
+def consecutive(**sizes: int) -> dict[str, tuple[int, ...]]:
+    """Number the channels of named groups one after the other."""
+    ends = list(accumulate(sizes.values()))
+    return {name: tuple(range(end - size, end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
+
+
+def assign_channels(
+    groups: Mapping[str, tuple[int, ...]], order: Sequence[str], skeleton: Skeleton
+) -> tuple[tuple[int, ...], ...]:
+    """Return each joint's channels: the root channels to joint 0, then the blocks in `order`, then contacts.
+
+    A block that lacks the root has one joint fewer; contact k belongs to `skeleton.contacts[k]`.
+    """
+    joints = len(skeleton.joints)
+    found: list[list[int]] = [list(range(ROOT)), *([] for _ in range(joints - 1))]
+    for name in order:
+        size = SIZES[name]
+        first = joints - len(groups[name]) // size
+        for joint in range(first, joints):
+            start = (joint - first) * size
+            found[joint] += groups[name][start : start + size]
+    for joint, channel in zip(skeleton.contacts, groups["contacts"], strict=True):
+        found[joint].append(channel)
+    return tuple(tuple(channels) for channels in found)
+
+
+def check_contacts(skeleton: Skeleton) -> int:
+    """Return the number of contact channels.
+
+    Raises:
+        UserError: so many that the number of joints no longer follows from the number of features.
+    """
+    count = len(skeleton.contacts)
+    if count > 11:
+        raise UserError(f"skeleton {skeleton.name} has {count} contact joints; at most 11 are allowed")
+    return count
+
+
+def joint_count(width: int, fixed: int) -> int:
+    """Return J from a width of 12 J + fixed + contacts."""
+    return (width - fixed) // 12
+
+
+def find_contacts(positions: Tensor, skeleton: Skeleton, fps: float) -> Tensor:
+    """Return 1 where a foot joint rests on the ground, else 0: (..., T-1, C), same type as positions (..., T, J, 3).
+
+    A joint rests while it is slower than CONTACT_SPEED and less than CONTACT_HEIGHT above its own lowest point.
+    """
+    feet = positions[..., list(skeleton.contacts), :]
+    speed = torch.linalg.vector_norm(feet.diff(dim=-3), dim=-1) * fps
+    lift = (feet[..., 1] - feet[..., 1].amin(dim=-2, keepdim=True))[..., :-1, :]
+    return ((speed < CONTACT_SPEED) & (lift < CONTACT_HEIGHT)).to(positions)
+
+
+def split(values: Tensor, size: int) -> Tensor:
+    """Return (..., joints * size) as (..., joints, size)."""
+    return rearrange(values, "... (j c) -> ... j c", c=size)
+
+
+def join(values: Tensor) -> Tensor:
+    """Return (..., joints, size) as (..., joints * size)."""
+    return rearrange(values, "... j c -> ... (j c)")

@@ -1,0 +1,140 @@
+"""The humanml3d layout: 12 J - 1 features for four contacts (263 for 22 joints, 251 for 21).
+
+Order: turn, step x, step z, height; positions of joints 1..J-1; rotations of joints 1..J-1; velocities of joints
+0..J-1; contacts. docs/motion.md lists every channel and how the mended and the published definition differ.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from scalemogen.motion.heading import heading
+from scalemogen.motion.kinematics import about_y, fit_rotation, inverse, multiply, rotate
+from scalemogen.motion.layouts.base import (
+    ROOT,
+    FeatureLayout,
+    assign_channels,
+    check_contacts,
+    consecutive,
+    find_contacts,
+    join,
+    joint_count,
+    split,
+)
+from scalemogen.motion.rotations6d import from_six, to_six
+from scalemogen.skeletons import Skeleton
+
+FIXED = -5
+"""Features without contacts are 12 J + FIXED."""
+
+
+class Blocks(NamedTuple):
+    """Features cut into blocks: root (..., 4), contacts (..., C), the others (..., joints, size)."""
+
+    root: Tensor
+    positions: Tensor
+    rotations: Tensor
+    velocities: Tensor
+    contacts: Tensor
+
+
+class HumanML3DBlocks(FeatureLayout):
+    """What both definitions share: the order of channels and the way back to joint positions (abstract)."""
+
+    turn: ClassVar[float] = -2.0
+    step_after_turn: ClassVar[bool] = True
+
+    def width(self, skeleton: Skeleton) -> int:
+        """Return F, the features per frame."""
+        return 12 * len(skeleton.joints) + FIXED + check_contacts(skeleton)
+
+    def groups(self, skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
+        """Return the channel groups by name, in the order of the features."""
+        joints = len(skeleton.joints)
+        return consecutive(
+            turn=1,
+            step=2,
+            height=1,
+            positions=3 * (joints - 1),
+            rotations=6 * (joints - 1),
+            velocities=3 * joints,
+            contacts=check_contacts(skeleton),
+        )
+
+    def channels(self, skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
+        """Return each joint's feature indices, root first."""
+        return assign_channels(self.groups(skeleton), ("positions", "rotations", "velocities"), skeleton)
+
+    def cut(self, features: Tensor) -> Blocks:
+        """Cut features (..., F) into blocks."""
+        joints = joint_count(features.shape[-1], FIXED)
+        sizes = [ROOT, 3 * (joints - 1), 6 * (joints - 1), 3 * joints]
+        sizes.append(features.shape[-1] - sum(sizes))
+        root, positions, rotations, velocities, contacts = features.split(sizes, dim=-1)
+        return Blocks(root, split(positions, 3), split(rotations, 6), split(velocities, 3), contacts)
+
+    def positions(self, features: Tensor) -> Tensor:
+        """Return joints (..., T, J, 3) from the stored positions and the root's path."""
+        angle, root = self.root_path(features)
+        flat = root * root.new_tensor([1.0, 0.0, 1.0])
+        others = rotate(about_y(angle)[..., None, :], self.cut(features).positions) + flat[..., None, :]
+        return torch.cat((root[..., None, :], others), dim=-2)
+
+    def assemble(self, positions: Tensor, angle: Tensor, six: Tensor, contacts: Tensor) -> Tensor:
+        """Return features (..., T-1, F).
+
+        Args:
+            positions: (..., T, J, 3).
+            angle: (..., T) heading, unwrapped.
+            six: (..., T, J-1, 6) rotations.
+            contacts: (..., T-1, C).
+        """
+        back = about_y(-angle)[..., None, :]
+        flat = positions.new_tensor([1.0, 0.0, 1.0])
+        placed = rotate(back, positions[..., 1:, :] - positions[..., :1, :] * flat)
+        velocities = rotate(back[..., :-1, :, :], positions.diff(dim=-3))
+        blocks = (placed[..., :-1, :, :], six[..., :-1, :, :], velocities)
+        root = self.root_channels(angle, positions[..., 0, :])
+        return torch.cat((root, *(join(block) for block in blocks), contacts), dim=-1)
+
+
+class HumanML3DLayout(HumanML3DBlocks):
+    """Mended definition: true facing direction, turns never the wrong way, rotations that can be recovered.
+
+    Rotations are local to the parent, those of the root's children relative to the heading; the root's own tilt is
+    not stored and comes back by fitting its children's offsets to their positions. A root whose children lie on one
+    line comes back up to a twist about that line, and its children take up the twist.
+    """
+
+    name: ClassVar[str] = "humanml3d"
+
+    def encode(self, positions: Tensor, rotations: Tensor, skeleton: Skeleton, fps: float = 20.0) -> Tensor:
+        """Return features (..., T-1, F); see `FeatureLayout.encode`."""
+        wide, local = positions.double(), rotations.double()
+        angle = heading(wide, skeleton.facing, fps)
+        tilt = multiply(about_y(-angle), local[..., 0, :])[..., None, :]
+        stored = torch.where(_below_root(skeleton, local), multiply(tilt, local), local)
+        contacts = find_contacts(wide, skeleton, fps)
+        return self.assemble(wide, angle, to_six(stored[..., 1:, :]), contacts).to(positions)
+
+    def decode(self, features: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
+        """Return joints (..., T, J, 3) and local rotations (..., T, J, 4)."""
+        blocks = self.cut(features)
+        children = [j for j, parent in enumerate(skeleton.parents) if parent == 0]
+        height = features.new_tensor([0.0, 1.0, 0.0]) * blocks.root[..., 3:]
+        placed = blocks.positions[..., [j - 1 for j in children], :] - height[..., None, :]
+        tilt = fit_rotation(features.new_tensor(skeleton.offsets)[children], placed)
+        stored = from_six(blocks.rotations)
+        below = _below_root(skeleton, stored)[1:]
+        local = torch.where(below, multiply(inverse(tilt)[..., None, :], stored), stored)
+        angle, _ = self.root_path(features)
+        root = multiply(about_y(angle), tilt)
+        return self.positions(features), torch.cat((root[..., None, :], local), dim=-2)
+
+
+def _below_root(skeleton: Skeleton, like: Tensor) -> Tensor:
+    """Return (J, 1) bool: the joint is a child of the root."""
+    return torch.tensor([[parent == 0] for parent in skeleton.parents], device=like.device)
