@@ -131,7 +131,7 @@ class Pyramid(nn.Module):
         return self._resample(z, self._matrix("area", k), self._matrix("mean", k), self.size(k, z.shape[1])[0])
 
     def up(self, q: Tensor, k: int, cells: int) -> Tensor:
-        """Copy codes (B, N_k, G_k, C) of scale k back to (B, cells, G, C): linear in time, a group's value to its parts."""
+        """Copy codes (B, N_k, G_k, C) back to (B, cells, G, C): linear in time, a group's value to its parts."""
         return self._resample(q, self._matrix("linear_up", k), self._matrix("copy", k), cells)
 
     def next_input(self, total: Tensor, k: int) -> Tensor:
@@ -211,13 +211,12 @@ class Pyramid(nn.Module):
                 code = code * valid[:, :, None, None]
             update = self.up(code, k, cells)
             residual = residual - update
-            total = self._keep_inside(total + update, inside, keep_padding)
+            total = total + update
+            if not keep_padding and self.padding == "zero":
+                total = total * inside[:, :, None, None]
             sums.append(total)
         stacked = self.flatten(feeds) if inputs and feeds else None
         return Quantised(TokenMaps(tuple(bits_of), masks), tuple(residuals), tuple(sums), stacked)
-
-    def _keep_inside(self, total: Tensor, inside: Tensor, keep_padding: bool) -> Tensor:
-        return total if keep_padding or self.padding == "reference" else total * inside[:, :, None, None]
 
     def latent(self, maps: TokenMaps, lengths: Tensor) -> Tensor:
         """Return the quantised latent (B, N, G, D) that the bits of all scales stand for."""

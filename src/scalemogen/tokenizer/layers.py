@@ -36,6 +36,7 @@ class JointLinear(nn.Module):
         self.bias = nn.Parameter((torch.rand(len(fan_in), outputs) * 2 - 1) * bound[:, 0])
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, T, J, inputs) to (B, T, J, outputs)."""
         return einsum(x, self.weight, "b t j c, j c d -> b t j d") + self.bias
 
 
@@ -82,6 +83,7 @@ class ResidualBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Map (B, T, J, C) to the same shape; `mask` (B, T)."""
         hidden = self.first(functional.gelu(keep_inside(x, mask)))
         hidden = self.second(functional.gelu(keep_inside(hidden, mask)))
         return x + self.dropout(hidden)
@@ -117,6 +119,7 @@ class SkeletalPool(nn.Module):
         return exponent / (exponent.sum(1, keepdim=True) + EPSILON)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Map (B, T, J, C) to (B, T / 2, nodes, C); `mask` (B, T)."""
         pooled = torch.matmul(self.matrix(), keep_inside(x, mask))
         return reduce(pooled, "b (t pair) j c -> b t j c", "mean", pair=2)
 
@@ -139,6 +142,7 @@ class SkeletalUnpool(nn.Module):
         self.weight = nn.Parameter(weight / weight.sum(1, keepdim=True).clamp(min=1.0))
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Map (B, T, nodes, C) to (B, 2 T, J, C); `mask` (B, T)."""
         x = keep_inside(torch.matmul(functional.relu(self.weight), x), mask)
         before = torch.cat([x[:, :1], x[:, :-1]], 1)
         after = torch.cat([x[:, 1:], x[:, -1:]], 1)

@@ -22,7 +22,7 @@ class LossWeights:
 
     Attributes:
         root: smooth-L1 of the first four (root) features.
-        velocity: smooth-L1 of frame differences.
+        velocity: smooth-L1 of the joint velocity channels.
         quantiser: the BSQ regulariser as a whole.
         commitment: squared distance of the normalised residual to its code, inside the regulariser.
         entropy: both entropy terms, inside the regulariser, before the division by beta.
@@ -45,18 +45,23 @@ def _smooth_l1(prediction: Tensor, target: Tensor, inside: Tensor) -> Tensor:
     return masked_mean(functional.smooth_l1_loss(prediction, target, reduction="none"), inside[..., None])
 
 
-def reconstruction_losses(prediction: Tensor, target: Tensor, lengths: Tensor) -> dict[str, Tensor]:
+def reconstruction_losses(
+    prediction: Tensor, target: Tensor, lengths: Tensor, velocities: Sequence[int]
+) -> dict[str, Tensor]:
     """Return the unweighted terms "features", "root" and "velocity", each a smooth L1 over inside frames.
 
     Args:
-        prediction, target: (B, T, F) normalised features.
+        prediction: (B, T, F) normalised features.
+        target: likewise.
         lengths: (B,) frames.
+        velocities: indices of the joint velocity channels.
     """
     inside = torch.arange(target.shape[1], device=lengths.device) < lengths[:, None]
+    channels = list(velocities)
     return {
         "features": _smooth_l1(prediction, target, inside),
         "root": _smooth_l1(prediction[..., :ROOT_CHANNELS], target[..., :ROOT_CHANNELS], inside),
-        "velocity": _smooth_l1(prediction.diff(dim=1), target.diff(dim=1), inside[:, 1:]),
+        "velocity": _smooth_l1(prediction[..., channels], target[..., channels], inside),
     }
 
 
@@ -68,7 +73,8 @@ def path_losses(
     The features hold speeds; small errors of one sign add up to metres that no other term sees. Not in the reference.
 
     Args:
-        prediction, target: heading (B, T) and root position (B, T, 3), as a layout's `root_path` gives them.
+        prediction: heading (B, T) and root position (B, T, 3), as a layout's `root_path` gives them.
+        target: likewise.
         lengths: (B,) frames.
     """
     inside = torch.arange(target[0].shape[1], device=lengths.device) < lengths[:, None]

@@ -1,0 +1,186 @@
+"""Stage 1 as a LightningModule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor
+
+from scalemogen.contracts import MotionBatch, MotionSource, Scale, TokenSpec
+from scalemogen.errors import UserError
+from scalemogen.metrics import BitUsage
+from scalemogen.metrics.functional import mpjpe_root_aligned, mpjpe_world
+from scalemogen.motion import get_layout
+from scalemogen.scales import scales_from_count
+from scalemogen.tasks.base import MotionTask
+from scalemogen.tasks.schedules import Schedule
+from scalemogen.tokenizer import LossWeights, MotionTokenizer, TokenizerOutput, quantiser_loss, reconstruction_losses
+from scalemogen.tokenizer.losses import path_losses
+
+
+def adamw(parameters: Any) -> torch.optim.Optimizer:
+    """Return the paper's optimiser for stage 1."""
+    return torch.optim.AdamW(parameters, lr=2e-4, betas=(0.9, 0.99))
+
+
+class TokenizerTask(MotionTask):
+    """Trains a MotionTokenizer.
+
+    Args:
+        bits: D, bits per token, 4..64.
+        scale_count: make this many scales from the skeleton's chain `chain`; ignored where `scales` is given.
+        scales: explicit list of (time divisor, groups of parts), coarse to fine.
+        chain: named chain of part partitions of the skeleton.
+        max_frames: longest motion, a multiple of the frames in a latent cell.
+        width, blocks, dropout: see MotionTokenizer.
+        scale_dropout: probability to skip each scale but the last in training.
+        weights: of the loss terms.
+        optimizer, schedule: see MotionTask.
+    """
+
+    def __init__(
+        self,
+        bits: int = 24,
+        scale_count: int = 11,
+        scales: list[tuple[int, list[list[int]]]] | None = None,
+        chain: str = "inner-to-outer",
+        max_frames: int = 196,
+        width: int = 384,
+        blocks: int = 2,
+        dropout: float = 0.1,
+        scale_dropout: float = 0.5,
+        weights: LossWeights | None = None,
+        optimizer: OptimizerCallable = adamw,
+        schedule: Schedule | None = None,
+    ) -> None:
+        super().__init__(optimizer, schedule or Schedule())
+        self.bits = bits
+        self.scale_count = scale_count
+        self.scales = scales
+        self.chain = chain
+        self.max_frames = max_frames
+        self.width = width
+        self.blocks = blocks
+        self.dropout = dropout
+        self.scale_dropout = scale_dropout
+        self.weights = weights or LossWeights()
+        self.tokenizer: MotionTokenizer
+
+    def make_spec(self) -> TokenSpec:
+        """Return the token grid for the data's skeleton and layout.
+
+        Raises:
+            UserError: `max_frames` is not a multiple of a latent cell, or the scales do not fit.
+        """
+        facts = self.known_facts
+        skeleton = facts.skeleton
+        frames_per_cell = 2 ** len(skeleton.pools)
+        if self.max_frames < 1 or self.max_frames % frames_per_cell:
+            raise UserError(f"max_frames is {self.max_frames}; it must be a positive multiple of {frames_per_cell}")
+        cells = self.max_frames // frames_per_cell
+        if self.scales is None:
+            scales = scales_from_count(self.scale_count, cells, skeleton.chain(self.chain))
+        else:
+            scales = tuple(Scale(d, tuple(tuple(group) for group in groups)) for d, groups in self.scales)
+        return TokenSpec(
+            bits=self.bits,
+            scales=scales,
+            cells=cells,
+            parts=len(skeleton.parts),
+            frames_per_cell=frames_per_cell,
+            skeleton=skeleton.name,
+            skeleton_digest=skeleton.digest,
+            layout=facts.layout,
+        )
+
+    def build_network(self, source: MotionSource) -> None:
+        """Make the tokenizer and its validation metrics."""
+        spec = self.make_spec()
+        self.tokenizer = MotionTokenizer(
+            spec, self.known_facts.skeleton, width=self.width, blocks=self.blocks, dropout=self.dropout
+        )
+        self.bit_usage = BitUsage(scales=len(spec.scales), bits=spec.bits)
+
+    def checkpoint_facts(self) -> dict[str, Any]:
+        """Return the token specification and the network's arguments."""
+        return {
+            "spec": self.tokenizer.spec.to_dict(),
+            "tokenizer": {"width": self.width, "blocks": self.blocks, "dropout": self.dropout},
+        }
+
+    def losses(self, batch: MotionBatch, output: TokenizerOutput, keep: list[bool] | None) -> dict[str, Tensor]:
+        """Return every unweighted loss term and the weighted "loss"."""
+        target, lengths, weights = batch.features, batch.lengths, self.weights
+        prediction = output.reconstruction
+        layout = get_layout(self.known_facts.layout)
+        velocities = layout.groups(self.known_facts.skeleton)["velocities"]
+        terms = reconstruction_losses(prediction, target, lengths, velocities)
+        paths = [layout.root_path(self.denormalise(features)) for features in (prediction, target)]
+        terms |= path_losses(paths[0], paths[1], lengths)
+        terms["quantiser"] = quantiser_loss(output.quantised, weights, keep)
+        loss = terms["features"]
+        for name in ("root", "velocity", "path", "heading", "quantiser"):
+            loss = loss + getattr(weights, name) * terms[name]
+        return {"loss": loss, **terms}
+
+    def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
+        """One optimiser step, with scale dropout drawn equally on all processes."""
+        keep = torch.rand(self.tokenizer.pyramid.scales, generator=self.step_generator()) >= self.scale_dropout
+        keep[-1] = True
+        kept = keep.tolist()
+        output = self.tokenizer(batch.features, batch.lengths, kept)
+        losses = self.losses(batch, output, kept)
+        self.log_dict(
+            {f"train/{name}": value.detach() for name, value in losses.items()}, batch_size=len(batch), prog_bar=False
+        )
+        self.log("loss", losses["loss"].detach(), prog_bar=True, logger=False)
+        return losses["loss"]
+
+    def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
+        """Log losses, errors in millimetres, bit usage, and on the first batch the error after every scale."""
+        self._evaluate(batch, "val", per_scale=batch_idx == 0)
+
+    def test_step(self, batch: MotionBatch, batch_idx: int) -> None:
+        """As validation, with the error after every scale over all batches."""
+        self._evaluate(batch, "test", per_scale=True)
+
+    def _evaluate(self, batch: MotionBatch, split: str, per_scale: bool) -> None:
+        output = self.tokenizer(batch.features, batch.lengths)
+        figures = {f"{split}/{name}": value for name, value in self.losses(batch, output, None).items()}
+        truth = self.positions(batch.features)
+        mine = self.positions(output.reconstruction)
+        frames = batch.lengths.sum()
+        share = batch.lengths / frames
+        figures[f"{split}/mpjpe_root_mm"] = 1000 * (share * mpjpe_root_aligned(mine, truth, batch.lengths)).sum()
+        figures[f"{split}/mpjpe_world_mm"] = 1000 * (share * mpjpe_world(mine, truth, batch.lengths)).sum()
+        if per_scale:
+            for k, total in enumerate(output.quantised.sums):
+                decoded = self.positions(self.tokenizer.decode(total, batch.lengths)[:, : truth.shape[1]])
+                error = (share * mpjpe_root_aligned(decoded, truth, batch.lengths)).sum()
+                figures[f"{split}_scales/mpjpe_root_mm_{k:02d}"] = 1000 * error
+        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=int(frames), sync_dist=True)
+        self.bit_usage.update(output.quantised.maps)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log bit usage of every scale."""
+        self._log_usage("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log bit usage of every scale."""
+        self._log_usage("test")
+
+    def _log_usage(self, split: str) -> None:
+        usage = self.bit_usage.compute()
+        for k in range(self.tokenizer.pyramid.scales):
+            self.log(f"{split}_scales/bit_entropy_{k:02d}", usage.entropy[k])
+            self.log(f"{split}_scales/bits_used_{k:02d}", usage.used[k])
+        self.log(f"{split}/bits_used", usage.used.mean())
+        self.bit_usage.reset()
+
+    @torch.no_grad()
+    def reconstruct_features(self, batch: MotionBatch) -> Tensor:
+        """Return normalised features (B, T, F) after tokenising and decoding."""
+        reconstruction: Tensor = self.tokenizer(batch.features, batch.lengths).reconstruction
+        return reconstruction
