@@ -114,8 +114,8 @@ def _unknown(name: str) -> str:
     if not name:
         return f"no command given; choose from {', '.join(known)} (`scalemogen --help` describes them)"
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f", did you mean '{close[0]}'?" if close else ";"
-    return f"unknown command '{name}'{hint} Choose from {', '.join(known)}"
+    hint = f", did you mean '{close[0]}'? Choose from" if close else "; choose from"
+    return f"unknown command '{name}'{hint} {', '.join(known)}"
 
 
 def _fail(message: str) -> int:
