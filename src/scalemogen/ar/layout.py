@@ -1,0 +1,99 @@
+"""Where each token of a sequence stands: its scale and its place on the finest grid.
+
+The sequence puts the scales one after another, coarse to fine; inside a scale time is the outer index and the group
+the inner one. Axis letters: B batch, L tokens, K scales, N_k time cells and G_k groups of scale k, H heads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from scalemogen.contracts import TokenSpec
+
+
+@dataclass(frozen=True)
+class TokenLayout:
+    """The tokens of all scales, cropped to the longest motion of a batch.
+
+    Attributes:
+        sizes: (N_k, G_k) of every scale.
+        bounds: K + 1 token offsets; scale k holds tokens bounds[k] to bounds[k + 1] - 1.
+        scale: (L,) int64, the scale of each token.
+        rotary: (L, head_dim / 2) complex64, see `rotary_table`.
+    """
+
+    sizes: tuple[tuple[int, int], ...]
+    bounds: tuple[int, ...]
+    scale: Tensor
+    rotary: Tensor
+
+    def tokens(self, k: int) -> slice:
+        """Return the tokens of scale k."""
+        return slice(self.bounds[k], self.bounds[k + 1])
+
+    def causal(self) -> Tensor:
+        """Return (L, L) bool, True where the row's token may see the column's: its own scale and all coarser ones."""
+        return self.scale[:, None] >= self.scale[None, :]
+
+
+def build_layout(spec: TokenSpec, times: Sequence[int], head_dim: int, device: torch.device) -> TokenLayout:
+    """Lay out the first `times[k]` time cells of every scale k.
+
+    Raises:
+        ValueError: another number of scales than the spec's, or more cells than its full grid has.
+    """
+    full = spec.sizes
+    if len(times) != len(full) or any(not 1 <= time <= size for time, (size, _) in zip(times, full, strict=True)):
+        raise ValueError(f"scales of {tuple(times)} time cells do not fit the full grid {full}")
+    sizes = tuple((time, groups) for time, (_, groups) in zip(times, full, strict=True))
+    positions = [
+        torch.cartesian_prod(
+            _on_finest_grid(size, spec.cells)[:time],
+            _on_finest_grid(groups, spec.parts),
+        )
+        for time, (size, groups) in zip(times, full, strict=True)
+    ]
+    counts = [time * groups for time, groups in sizes]
+    return TokenLayout(
+        sizes=sizes,
+        bounds=(0, *accumulate(counts)),
+        scale=torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(device),
+        rotary=rotary_table(torch.cat(positions), head_dim).to(device),
+    )
+
+
+def _on_finest_grid(size: int, finest: int) -> Tensor:
+    """Return for every index of an axis of `size` its place on the finest axis, halves rounded to even."""
+    return (torch.arange(size) * (finest / size)).round()
+
+
+def rotary_table(positions: Tensor, head_dim: int, base: float = 10000.0) -> Tensor:
+    """Return the rotations of a 2-D rotary embedding.
+
+    The first half of the channel pairs turns with time, the second half with the group; pair i of a half turns by
+    `position * base ** (-2 i / (head_dim / 2))` radians.
+
+    Args:
+        positions: (L, 2) time cell and group, on the finest grid.
+        head_dim: channels of a head, a multiple of 4.
+        base: slowest wavelength over 2 pi, about.
+
+    Returns:
+        (L, head_dim / 2) complex64 of modulus 1.
+    """
+    half = head_dim // 2
+    frequency = base ** -(torch.arange(0, half, 2, dtype=torch.float64) / half)
+    angle = (positions.to(torch.float64)[:, :, None] * frequency).flatten(1)
+    return torch.polar(torch.ones_like(angle), angle).to(torch.complex64)
+
+
+def rotate(x: Tensor, rotary: Tensor) -> Tensor:
+    """Turn the neighbouring channel pairs (2i, 2i + 1) of `x` (..., head_dim) by `rotary` (..., head_dim / 2)."""
+    pairs = torch.view_as_complex(rearrange(x, "... (pair two) -> ... pair two", two=2))
+    return torch.view_as_real(pairs * rotary).flatten(-2)

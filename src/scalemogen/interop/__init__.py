@@ -1,0 +1,6 @@
+"""Readers of foreign checkpoints."""
+
+from scalemogen.interop.reference_predictor import predictor_keys, predictor_state
+from scalemogen.interop.reference_tokenizer import tokenizer_state
+
+__all__ = ["predictor_keys", "predictor_state", "tokenizer_state"]
