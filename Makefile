@@ -31,12 +31,12 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "make: scalemogen needs Python 3.11 or newer; '$(PYTHON)' is not. Try: make PYTHON=python3.12" >&2; exit 1; }
 	@rm -f $@
-	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@$(PIP) --version >/dev/null 2>&1 || { echo 'Making $(VENV)'; $(PYTHON) -m venv --clear $(VENV); }
 	@printf 'Installing packages into $(VENV) (some minutes the first time) '; \
 		$(PIP) install -qq -c constraints.txt -e '.[$(EXTRAS)]' & \
 		pid=$$!; trap 'kill $$pid' INT TERM; \
 		while kill -0 $$pid 2>/dev/null; do printf '.'; sleep 2; done; \
-		wait $$pid && echo ' done'
+		wait $$pid && echo ' done' || { echo 'make: the installation failed; the reason is above' >&2; exit 1; }
 	@touch $@
 
 demo: $(READY) ## train both stages on embedded data and turn sentences into motions (CPU)
