@@ -28,7 +28,7 @@ def facing_angle(positions: Tensor, facing: tuple[int, int, int, int]) -> Tensor
     left_hip, right_hip, left_shoulder, right_shoulder = facing
     across = positions[..., right_hip, :] - positions[..., left_hip, :]
     across = across + positions[..., right_shoulder, :] - positions[..., left_shoulder, :]
-    return torch.atan2(across[..., 2], -across[..., 0])
+    return torch.atan2(across[..., 2], 0.0 - across[..., 0])
 
 
 def unwrap(angles: Tensor) -> Tensor:

@@ -116,6 +116,32 @@ def between(source: Tensor, target: Tensor) -> Tensor:
     return _unit(torch.cat((axis, torch.where(opposite, torch.zeros_like(w), w)), dim=-1))
 
 
+def inverse_kinematics(positions: Tensor, offsets: Tensor, parents: Sequence[int]) -> Tensor:
+    """Local rotations (..., J, 4) whose bones point as those between positions (..., J, 3) do.
+
+    A joint with one child turns by the smallest rotation within its parent, one with several by the best fit, one
+    without keeps its parent's frame: the twist of a bone cannot be seen in positions.
+
+    Args:
+        positions: (..., J, 3) in the world.
+        offsets: (J, 3) bones in the parent's frame; their lengths need not be those of the positions.
+        parents: J parents.
+    """
+    children = [[c for c, parent in enumerate(parents) if parent == joint] for joint in range(len(parents))]
+    still = positions.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(*positions.shape[:-2], 4)
+    local: list[Tensor] = []
+    world: list[Tensor] = []
+    for joint, parent in enumerate(parents):
+        above = still if parent < 0 else world[parent]
+        found = still
+        if children[joint]:
+            bones = positions[..., children[joint], :] - positions[..., joint : joint + 1, :]
+            found = fit_rotation(offsets[children[joint]], rotate(inverse(above)[..., None, :], bones))
+        local.append(found)
+        world.append(multiply(above, found))
+    return torch.stack(local, dim=-2)
+
+
 def fit_rotation(source: Tensor, target: Tensor) -> Tensor:
     """Rotations (..., 4) that best turn `source` (n, 3) into `target` (..., n, 3), in the least-squares sense.
 

@@ -1,0 +1,136 @@
+"""The humanml3d layout as the data sets HumanML3D (22 joints) and KIT-ML (21) publish it, with its faults.
+
+For data and weights made elsewhere. Rotations come from positions alone and hold no twist; the heading mixes the
+signs of hips and shoulders and turns the wrong way where it passes 180 degrees. docs/motion.md has the measurements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from scalemogen.errors import UserError
+from scalemogen.motion.heading import facing_angle, smooth
+from scalemogen.motion.kinematics import about_y, between, inverse, inverse_kinematics, multiply, rotate
+from scalemogen.motion.layouts.humanml3d import HumanML3DBlocks
+from scalemogen.motion.rotations6d import to_six
+from scalemogen.skeletons import Skeleton
+
+SMOOTHING_FRAMES = 20.0
+_RIGHT, _UP, _DOWN, _LEFT, _FRONT = (-1, 0, 0), (0, 1, 0), (0, -1, 0), (1, 0, 0), (0, 0, 1)
+
+
+@dataclass(frozen=True)
+class _Convention:
+    """What the published numbers of one data set rest on.
+
+    Attributes:
+        axes: direction of the bone that leads to each joint, in its rest pose; the root's is not used.
+        facing: left hip, right hip, left shoulder, right shoulder, as the data set counts left and right.
+        contact: squared distance per frame below which a foot joint counts as resting, in the data's unit.
+    """
+
+    axes: tuple[tuple[int, int, int], ...]
+    facing: tuple[int, int, int, int]
+    contact: float
+
+
+_HUMANML3D = {
+    (0, 3, 6, 9, 12): _UP,
+    (1, 13): _LEFT,
+    (2, 14): _RIGHT,
+    (4, 5, 7, 8, 16, 17, 18, 19, 20, 21): _DOWN,
+    (10, 11, 15): _FRONT,
+}
+_KIT = {
+    (0, 1, 2, 3, 4): _UP,
+    (5, 11): _LEFT,
+    (8, 16): _RIGHT,
+    (6, 7, 9, 10, 12, 13, 17, 18): _DOWN,
+    (14, 15, 19, 20): _FRONT,
+}
+
+
+def _axes(directions: dict[tuple[int, ...], tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
+    by_joint = {joint: axis for joints, axis in directions.items() for joint in joints}
+    return tuple(by_joint[joint] for joint in range(len(by_joint)))
+
+
+CONVENTIONS = {
+    "humanml3d": _Convention(_axes(_HUMANML3D), (1, 2, 16, 17), 0.002),
+    "kit": _Convention(_axes(_KIT), (16, 11, 8, 5), 0.05),
+}
+
+
+class PublishedHumanML3DLayout(HumanML3DBlocks):
+    """Published definition; only for the skeletons of `CONVENTIONS`.
+
+    Positions come back as published readers compute them. Rotations are fitted to the positions: those stored cannot
+    be turned into poses without twist errors.
+    """
+
+    name: ClassVar[str] = "humanml3d-published"
+
+    def encode(self, positions: Tensor, rotations: Tensor, skeleton: Skeleton, fps: float = 20.0) -> Tensor:
+        """Return features (..., T-1, F) from positions alone; `rotations` and `fps` do not enter.
+
+        The motion is first turned so that its first frame faces +Z; its floor is left as it is.
+
+        Raises:
+            UserError: no published definition for this skeleton.
+        """
+        convention = CONVENTIONS.get(skeleton.name)
+        if convention is None:
+            raise UserError(
+                f"layout {self.name} is not defined for skeleton {skeleton.name!r}; allowed: {', '.join(CONVENTIONS)}"
+            )
+        wide = positions.double()
+        start = facing_angle(wide[..., :1, :, :], convention.facing)
+        wide = rotate(about_y(-start)[..., None, :], wide)
+        angle = _heading(wide, convention.facing)
+        feet = wide[..., list(skeleton.contacts), :].diff(dim=-3)
+        contacts = (feet.square().sum(-1) < convention.contact).to(wide)
+        features = self.assemble(wide, angle, to_six(_swings(wide, angle, convention, skeleton.parents)), contacts)
+        turn = torch.asin(torch.sin(features[..., :1]))
+        return torch.cat((turn, features[..., 1:]), dim=-1).to(positions)
+
+    def decode(self, features: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
+        """Return joints (..., T, J, 3) and local rotations (..., T, J, 4) fitted to them, free of twist."""
+        positions = self.positions(features)
+        offsets = features.new_tensor(skeleton.offsets)
+        return positions, inverse_kinematics(positions, offsets, skeleton.parents)
+
+
+def _heading(positions: Tensor, facing: tuple[int, int, int, int]) -> Tensor:
+    """Return the heading (..., T) in (-pi, pi], with its jumps, from joints (..., T, J, 3).
+
+    Left and right hip are exchanged; the first frame is set to 0 whatever it shows.
+    """
+    left_hip, right_hip, left_shoulder, right_shoulder = facing
+    across = positions[..., left_hip, :] - positions[..., right_hip, :]
+    across = across + positions[..., right_shoulder, :] - positions[..., left_shoulder, :]
+    across = across / torch.linalg.vector_norm(across, dim=-1, keepdim=True)
+    forward_x = smooth(across[..., 2], SMOOTHING_FRAMES)
+    forward_z = smooth(-across[..., 0], SMOOTHING_FRAMES)
+    angle = torch.atan2(forward_x, forward_z)
+    return torch.cat((torch.zeros_like(angle[..., :1]), angle[..., 1:]), dim=-1)
+
+
+def _swings(positions: Tensor, angle: Tensor, convention: _Convention, parents: tuple[int, ...]) -> Tensor:
+    """Return rotations (..., T, J-1, 4): each bone's swing out of its rest direction, within the swing before it.
+
+    The first child of a joint continues its chain; any other, and every child of the root, starts a new chain from
+    the inverse of the heading.
+    """
+    bones = positions[..., 1:, :] - positions[..., list(parents[1:]), :]
+    swings = between(positions.new_tensor(convention.axes)[1:], bones)
+    start = about_y(-angle)[..., None, :]
+    before = torch.cat((start, swings), dim=-2)
+    sources = [
+        parent if parent > 0 and parents.index(parent) == joint else 0
+        for joint, parent in enumerate(parents[1:], start=1)
+    ]
+    return multiply(inverse(before[..., sources, :]), swings)
