@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -252,8 +253,35 @@ class MotionSource(Protocol):
 
 
 @runtime_checkable
-class MotionModel(Protocol):
-    """What a callback asks of a task."""
+class Buildable(Protocol):
+    """A task whose network is made when the data is known."""
+
+    def build(self, source: MotionSource) -> None:
+        """Make the network, once."""
+
+
+@runtime_checkable
+class Saveable(Protocol):
+    """A task that writes model folders."""
+
+    def save_model(self, folder: str | Path, state: dict[str, Tensor], provenance: dict[str, Any]) -> None:
+        """Write a self-contained model folder with the weights of `state`."""
+
+
+@runtime_checkable
+class Reconstructs(Protocol):
+    """A task whose reconstructions a callback can show."""
 
     def reconstruct_features(self, batch: MotionBatch) -> Tensor:
         """Return normalised features (B, T, F) of the batch after tokenising and decoding."""
+
+    def to_motion(self, features: Tensor) -> Any:
+        """Make a motion of the normalised features (T, F) of one clip."""
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """A task that generates motions a callback can show."""
+
+    def sample(self, captions: list[str], frames: int, seed: int = 0) -> list[Any]:
+        """Generate a motion for each caption."""

@@ -172,6 +172,8 @@ class Pyramid(nn.Module):
         `flips`, the flipped code enters sum and residual while the label stays unflipped, so that the next label
         corrects the damage (bitwise self-correction).
 
+        Always computed in float32, also under autocast: a bit is a sign.
+
         Args:
             z: (B, N, G, D) projected latent.
             lengths: (B,) frames.
@@ -184,6 +186,18 @@ class Pyramid(nn.Module):
         Returns:
             Quantised; bits of skipped scales are False and their sums unchanged.
         """
+        with torch.autocast(z.device.type, enabled=False):
+            return self._quantise(z.float(), lengths, keep, flips, inputs, keep_padding)
+
+    def _quantise(
+        self,
+        z: Tensor,
+        lengths: Tensor,
+        keep: Sequence[bool] | None,
+        flips: Sequence[Tensor] | None,
+        inputs: bool,
+        keep_padding: bool,
+    ) -> Quantised:
         cells = z.shape[1]
         inside = self.latent_mask(lengths, cells)
         everywhere = torch.ones_like(inside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -42,6 +43,10 @@ class MotionTask(LightningModule, ABC):
     @abstractmethod
     def checkpoint_facts(self) -> dict[str, Any]:
         """Return what a checkpoint must carry beside weights, as plain Python values and tensors."""
+
+    @abstractmethod
+    def save_model(self, folder: str | Path, state: dict[str, Tensor], provenance: dict[str, Any]) -> None:
+        """Write a self-contained model folder with the weights of `state`."""
 
     def build(self, source: MotionSource) -> None:
         """Build the networks once; a second call only checks that the data is the same.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 
+from scalemogen.checkpoints import save_folder
 from scalemogen.contracts import MotionBatch, MotionSource, Scale, TokenSpec
 from scalemogen.errors import UserError
 from scalemogen.metrics import BitUsage
@@ -178,6 +180,25 @@ class TokenizerTask(MotionTask):
             self.log(f"{split}_scales/bits_used_{k:02d}", usage.used[k])
         self.log(f"{split}/bits_used", usage.used.mean())
         self.bit_usage.reset()
+
+    def save_model(self, folder: str | Path, state: dict[str, Tensor], provenance: dict[str, Any]) -> None:
+        """Write the model folder.
+
+        Args:
+            folder: where to.
+            state: this module's state, or that of its running average.
+            provenance: how the model came about.
+        """
+        prefix = "tokenizer."
+        weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        save_folder(
+            folder,
+            facts=self.known_facts,
+            spec=self.tokenizer.spec,
+            tokenizer_arguments=self.checkpoint_facts()["tokenizer"],
+            tokenizer_state=weights,
+            provenance=provenance,
+        )
 
     @torch.no_grad()
     def reconstruct_features(self, batch: MotionBatch) -> Tensor:

@@ -100,4 +100,6 @@ class MotionDecoder(nn.Module):
             mask = None if mask is None else mask.repeat_interleave(2, 1)
             for block in stage:
                 x = block(x, mask)
-        return self.channels.scatter(self.head_out(functional.gelu(self.head_in(x))))
+        hidden = functional.gelu(self.head_in(x))
+        with torch.autocast(x.device.type, enabled=False):
+            return self.channels.scatter(self.head_out(hidden.float()))

@@ -90,14 +90,17 @@ class MotionTokenizer(nn.Module):
         frames = cells * self.spec.frames_per_cell
         features = functional.pad(features[:, :frames], (0, 0, 0, max(0, frames - features.shape[1])))
         if self.reference:
-            z: Tensor = self.project_in(self.encoder(features, None))
-            return z
+            return self._project_in(self.encoder(features, None))
         inside = torch.arange(frames, device=lengths.device) < lengths[:, None]
         features = features * inside[:, :, None]
         cell_mask = self.pyramid.latent_mask(lengths, cells)
         frame_mask = cell_mask.repeat_interleave(self.spec.frames_per_cell, 1)
-        z = self.project_in(self.encoder(features, frame_mask))
-        return z * cell_mask[:, :, None, None]
+        return self._project_in(self.encoder(features, frame_mask)) * cell_mask[:, :, None, None]
+
+    def _project_in(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            z: Tensor = self.project_in(x.float())
+            return z
 
     def decode(self, latent: Tensor, lengths: Tensor) -> Tensor:
         """Map the quantised latent (B, N, G, D) to normalised features (B, N * frames_per_cell, F).

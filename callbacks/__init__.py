@@ -1,0 +1,11 @@
+"""Trainer callbacks. A callback other than EMA can be removed without changing the loss."""
+
+if __name__ != "scalemogen.callbacks":
+    raise ImportError(f"import scalemogen.callbacks, not {__name__}: the folder is linked into the package")
+
+from scalemogen.callbacks.ema import EMA
+from scalemogen.callbacks.model_folder import ModelFolder
+from scalemogen.callbacks.sample_motions import SampleMotions
+from scalemogen.callbacks.throughput import Throughput
+
+__all__ = ["EMA", "ModelFolder", "SampleMotions", "Throughput"]

@@ -1,0 +1,53 @@
+"""Running average of the weights: validated, saved, and what the model folder holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import WeightAveraging
+from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from scalemogen.contracts import Buildable
+from scalemogen.errors import UserError
+
+
+class EMA(WeightAveraging):
+    """Exponential moving average of the parameters; buffers are copied.
+
+    The decay of update n is min(decay, (1 + n) / (10 + n)), so that short runs are not dominated by their start. The
+    reference saves such an average for its tokenizer but never updates it.
+
+    Args:
+        decay: 0..1; 0 keeps the newest weights.
+
+    Raises:
+        UserError: a decay outside 0..1.
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        if not 0.0 <= decay < 1.0:
+            raise UserError(f"EMA decay is {decay}; it must lie in 0..1, 1 excluded")
+        self.decay = decay
+        super().__init__(use_buffers=False, multi_avg_fn=self._average)
+
+    def _average(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
+        step = int(count)
+        decay = min(self.decay, (1 + step) / (10 + step))
+        get_ema_multi_avg_fn(decay)(list(averaged), list(current), count)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Have the network built first: the average copies it."""
+        if stage == "fit" and isinstance(pl_module, Buildable):
+            pl_module.build(trainer.datamodule)  # type: ignore[attr-defined]
+        super().setup(trainer, pl_module, stage)
+
+    def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
+        """Update after every optimiser step."""
+        return step_idx is not None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the decay beside Lightning's own state."""
+        return {**super().state_dict(), "decay": self.decay}

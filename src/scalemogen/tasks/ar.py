@@ -1,0 +1,280 @@
+"""Stage 2 as a LightningModule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor
+
+from scalemogen.ar import NextScaleTransformer, draw_flips, draw_text_dropout, scale_weighted_cross_entropy
+from scalemogen.checkpoints import find_tokenizer, load_folder, save_folder
+from scalemogen.contracts import MotionBatch, MotionSource, TextFeatures
+from scalemogen.errors import UserError
+from scalemogen.motion import Motion
+from scalemogen.sampling import generate, seeded_generators
+from scalemogen.scales import Quantised
+from scalemogen.tasks.base import MotionTask
+from scalemogen.tasks.schedules import Schedule
+from scalemogen.text import (
+    MiniLMTextEncoder,
+    SmallTextEncoder,
+    T5TextEncoder,
+    TextEncoder,
+    TextFeatureCache,
+    train_sentencepiece,
+)
+
+
+def adamw(parameters: Any) -> torch.optim.Optimizer:
+    """Return the paper's optimiser for stage 2, at a rate that suits small models."""
+    return torch.optim.AdamW(parameters, lr=3e-4, betas=(0.9, 0.97), weight_decay=0.005)
+
+
+@dataclass
+class TextChoice:
+    """Which text encoder.
+
+    Attributes:
+        kind: "small" is trained with the ar stage; "t5" and "minilm" are frozen, their features cached.
+        name: of "t5": hub name or local folder.
+        width, layers, vocabulary: of "small".
+        cache: folder of frozen features.
+    """
+
+    kind: Literal["small", "t5", "minilm"] = "small"
+    name: str = "google/flan-t5-xl"
+    width: int = 128
+    layers: int = 2
+    vocabulary: int = 1000
+    cache: str = "data/text_features"
+
+    def make(self, captions: Sequence[str]) -> TextEncoder:
+        """Make the encoder; "small" learns its vocabulary from `captions`."""
+        if self.kind == "t5":
+            return T5TextEncoder(self.name)
+        if self.kind == "minilm":
+            return MiniLMTextEncoder()
+        return SmallTextEncoder(train_sentencepiece(captions, self.vocabulary), width=self.width, layers=self.layers)
+
+
+@dataclass
+class Sampling:
+    """Sampling defaults that a model is saved with.
+
+    Attributes:
+        guidance: strength at the last scale; rises linearly from 0 at the first.
+        temperature: divides the logits.
+    """
+
+    guidance: float = 7.0
+    temperature: float = 1.3
+
+
+class ARTask(MotionTask):
+    """Trains a NextScaleTransformer on the bits of a frozen tokenizer.
+
+    Args:
+        tokenizer: model folder of stage 1, or a folder of runs, of which the newest one with a tokenizer trained on
+            the same data is taken.
+        width, depth, heads, drop_path, dropout: see NextScaleTransformer.
+        text: the text encoder.
+        text_dropout: probability to replace a caption by the learned null, for guidance.
+        flip_strength: highest rate of bit flips in the context (bitwise self-correction).
+        sampling: defaults that the model is saved with, used for samples while training.
+        optimizer, schedule: see MotionTask.
+    """
+
+    def __init__(
+        self,
+        tokenizer: str = "runs/tokenizer",
+        width: int = 768,
+        depth: int = 12,
+        heads: int = 8,
+        drop_path: float = 0.1,
+        dropout: float = 0.0,
+        text: TextChoice | None = None,
+        text_dropout: float = 0.1,
+        flip_strength: float = 0.3,
+        sampling: Sampling | None = None,
+        optimizer: OptimizerCallable = adamw,
+        schedule: Schedule | None = None,
+    ) -> None:
+        super().__init__(optimizer, schedule or Schedule())
+        self.tokenizer_source = tokenizer
+        self.arguments: dict[str, Any] = {
+            "width": width,
+            "depth": depth,
+            "heads": heads,
+            "drop_path": drop_path,
+            "dropout": dropout,
+        }
+        self.text_choice = text or TextChoice()
+        self.text_dropout = text_dropout
+        self.flip_strength = flip_strength
+        self.sampling = sampling or Sampling()
+        self.transformer: NextScaleTransformer
+
+    def build_network(self, source: MotionSource) -> None:
+        """Load the tokenizer, make the text encoder and the transformer.
+
+        Raises:
+            UserError: no tokenizer for this data, or one that does not fit it.
+        """
+        facts = self.known_facts
+        folder: Path | None = Path(self.tokenizer_source)
+        if not (Path(self.tokenizer_source) / "model.json").is_file():
+            folder = find_tokenizer(self.tokenizer_source, facts)
+        if folder is None:
+            raise UserError(
+                f"no tokenizer trained on data {facts.name} in {self.tokenizer_source}; "
+                "run `make train-tokenizer` with the same data first, or name a model folder with TOKENIZER="
+            )
+        bundle = load_folder(folder)
+        if bundle.facts.digest != facts.digest:
+            raise UserError(
+                f"tokenizer {folder} was trained on data {bundle.facts.name} ({bundle.facts.digest}), "
+                f"not on {facts.name} ({facts.digest}): skeleton, layout, frame rate and statistics must be the same"
+            )
+        tokenizer = bundle.tokenizer.requires_grad_(False)
+        # Held in lists: frozen networks are no parameters of this module (EMA, optimiser and DDP leave them alone).
+        self._frozen_tokenizer = [tokenizer]
+        self._tokenizer_arguments = bundle.description["tokenizer"]
+        self.spec = bundle.spec
+        encoder = self.text_choice.make(source.captions("train"))
+        self._frozen_text: list[TextFeatureCache] = []
+        if encoder.frozen:
+            cache = TextFeatureCache(self.text_choice.cache, encoder)
+            self._frozen_encoder = [encoder]
+            self._frozen_text.append(cache)
+            if self.trainer.is_global_zero:
+                cache.build([caption for split in ("train", "val", "test") for caption in source.captions(split)])
+            self.trainer.strategy.barrier("text features")
+        else:
+            self.text_encoder = encoder
+        self.arguments["text_width"] = encoder.width
+        self.arguments["text_max_tokens"] = encoder.max_tokens
+        self.transformer = NextScaleTransformer(self.spec, **self.arguments)
+
+    @property
+    def tokenizer(self) -> Any:
+        """The frozen tokenizer, on this module's device."""
+        tokenizer = self._frozen_tokenizer[0]
+        if tokenizer.project_in.weight.device != self.device:
+            tokenizer.to(self.device)
+        return tokenizer
+
+    @property
+    def encoder(self) -> TextEncoder:
+        """The text encoder, trained or frozen."""
+        return self._frozen_encoder[0] if self._frozen_text else self.text_encoder
+
+    def checkpoint_facts(self) -> dict[str, Any]:
+        """Return the specification, the arguments and the tokenizer that the stage was trained on."""
+        return {
+            "spec": self.spec.to_dict(),
+            "ar": self.arguments,
+            "tokenizer": self._tokenizer_arguments,
+            "tokenizer_state": self._frozen_tokenizer[0].state_dict(),
+        }
+
+    def text_features(self, captions: list[str]) -> TextFeatures:
+        """Encode captions, from the cache where the encoder is frozen."""
+        if self._frozen_text:
+            return self._frozen_text[0].lookup(captions, self.device)
+        features: TextFeatures = self.text_encoder(captions)
+        return features
+
+    @torch.no_grad()
+    def quantise(self, batch: MotionBatch, flip: torch.Generator | None) -> Quantised:
+        """Return label bits and transformer inputs, with bits flipped in the context where `flip` is given."""
+        tokenizer = self.tokenizer
+        z = tokenizer.encode(batch.features, batch.lengths)
+        flips = None
+        if flip is not None and self.flip_strength > 0:
+            sizes = tokenizer.pyramid.sizes(z.shape[1])
+            drawn = draw_flips(len(batch), sizes, self.spec.bits, strength=self.flip_strength, generator=flip)
+            flips = [flipped.to(self.device) for flipped in drawn]
+        quantised: Quantised = tokenizer.pyramid.quantise(z, batch.lengths, flips=flips, inputs=True)
+        return quantised
+
+    def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
+        """One optimiser step with bit flips and text dropout, drawn apart on every process."""
+        generator = self.step_generator(salt=1 + self.global_rank)
+        quantised = self.quantise(batch, generator)
+        dropped = draw_text_dropout(len(batch), self.text_dropout, generator).to(self.device)
+        text = self.text_features(batch.captions)
+        logits = self.transformer(quantised.inputs, text, quantised.maps.valid, dropped)
+        result = scale_weighted_cross_entropy(logits, quantised.maps, self.spec)
+        figures = {"loss": result.loss.detach(), "accuracy": result.accuracy.mean()}
+        self.log_dict({f"train/{name}": value for name, value in figures.items()}, batch_size=len(batch))
+        self.log("loss", result.loss.detach(), prog_bar=True, logger=False)
+        return result.loss
+
+    def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
+        """Log loss and accuracy without flips and text dropout, then the loss with flips as a figure of its own."""
+        self._evaluate(batch, "val", batch_idx)
+
+    def test_step(self, batch: MotionBatch, batch_idx: int) -> None:
+        """As validation."""
+        self._evaluate(batch, "test", batch_idx)
+
+    def _evaluate(self, batch: MotionBatch, split: str, batch_idx: int) -> None:
+        text = self.text_features(batch.captions)
+        figures: dict[str, Tensor] = {}
+        flips = torch.Generator().manual_seed(batch_idx)
+        for name, generator in (("", None), ("_flipped", flips)):
+            quantised = self.quantise(batch, generator)
+            logits = self.transformer(quantised.inputs, text, quantised.maps.valid)
+            result = scale_weighted_cross_entropy(logits, quantised.maps, self.spec)
+            figures[f"{split}/loss{name}"] = result.loss
+            figures[f"{split}/accuracy{name}"] = result.accuracy.mean()
+            if generator is None:
+                for k, value in enumerate(result.accuracy):
+                    figures[f"{split}_scales/accuracy_{k:02d}"] = value
+        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(batch), sync_dist=True)
+
+    @torch.no_grad()
+    def sample(self, captions: list[str], frames: int, seed: int = 0) -> list[Motion]:
+        """Generate a motion of `frames` frames for each caption with the default sampling."""
+        encoder = self.encoder
+        text = self.text_features(captions) if not encoder.frozen else encoder(captions).to(self.device)
+        lengths = torch.full((len(captions),), frames, device=self.device)
+        generators = seeded_generators([seed + index for index in range(len(captions))])
+        tokenizer = self.tokenizer
+        result = generate(
+            self.transformer, tokenizer.pyramid, text, lengths, generators=generators, **asdict(self.sampling)
+        )
+        return [self.to_motion(features[:frames]) for features in tokenizer.decode(result.latent, lengths)]
+
+    def save_model(self, folder: str | Path, state: dict[str, Tensor], provenance: dict[str, Any]) -> None:
+        """Write the model folder: both stages and the text encoder.
+
+        Args:
+            folder: where to.
+            state: this module's state, or that of its running average.
+            provenance: how the model came about.
+        """
+        encoder = self.encoder
+        if not encoder.frozen:
+            encoder.load_state_dict(_under("text_encoder.", state))
+        save_folder(
+            folder,
+            facts=self.known_facts,
+            spec=self.spec,
+            tokenizer_arguments=self._tokenizer_arguments,
+            tokenizer_state=self._frozen_tokenizer[0].state_dict(),
+            ar_arguments=self.arguments,
+            ar_state=_under("transformer.", state),
+            text=encoder,
+            sampling=asdict(self.sampling),
+            provenance=provenance,
+        )
+
+
+def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
