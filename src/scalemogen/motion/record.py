@@ -14,6 +14,7 @@ from torch import Tensor
 from scalemogen.errors import UserError
 from scalemogen.motion.heading import facing_angle
 from scalemogen.motion.kinematics import about_y, forward_kinematics, multiply, rotate
+from scalemogen.motion.mirror import mirror_offsets, mirror_positions, mirror_rotations
 from scalemogen.skeletons import Skeleton
 
 Writer = Callable[["Motion", Path], None]
@@ -123,6 +124,15 @@ class Motion:
         part = roma.rotvec_to_unitquat(roma.unitquat_to_rotvec(turn) * weight[..., None])
         rotations = multiply(self.rotations.double()[below], part)
         return Motion.from_rotations(self.skeleton, rotations, root, fps, self.offsets)
+
+    def mirrored(self) -> Motion:
+        """Return the motion seen in a mirror at x = 0: what the left side did, the right side does."""
+        return replace(
+            self,
+            positions=mirror_positions(self.positions, self.skeleton),
+            rotations=mirror_rotations(self.rotations.double(), self.skeleton).float(),
+            offsets=None if self.offsets is None else mirror_offsets(self.offsets, self.skeleton),
+        )
 
     def canonical(self, floor: bool = False) -> Motion:
         """Return the motion moved and turned so that it starts over the origin, facing +Z.
