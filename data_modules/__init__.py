@@ -1,0 +1,35 @@
+"""Motion stores on disk and the LightningDataModules that read them.
+
+The folder is linked into the package and has one import name, `scalemogen.data_modules`.
+"""
+
+if __name__ != "scalemogen.data_modules":
+    raise ImportError(f"import scalemogen.data_modules instead of {__name__}: the folder is linked into the package")
+
+from scalemogen.data_modules.base import MotionDataModule
+from scalemogen.data_modules.building import build_bvh, build_synthetic
+from scalemogen.data_modules.bvh import BVH
+from scalemogen.data_modules.captions import swap_sides
+from scalemogen.data_modules.checks import check_store
+from scalemogen.data_modules.info import describe
+from scalemogen.data_modules.sampler import BucketSampler, OrderedSampler
+from scalemogen.data_modules.store import MotionStore, Origin, Quarantined
+from scalemogen.data_modules.synthetic import Synthetic
+from scalemogen.data_modules.writer import StoreWriter
+
+__all__ = [
+    "BVH",
+    "BucketSampler",
+    "MotionDataModule",
+    "MotionStore",
+    "OrderedSampler",
+    "Origin",
+    "Quarantined",
+    "StoreWriter",
+    "Synthetic",
+    "build_bvh",
+    "build_synthetic",
+    "check_store",
+    "describe",
+    "swap_sides",
+]

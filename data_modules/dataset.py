@@ -1,0 +1,102 @@
+"""A split of a store as items of bounded length, and batches of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from scalemogen.contracts import MotionBatch
+from scalemogen.data_modules.sampler import Draws
+from scalemogen.data_modules.store import MotionStore
+from scalemogen.motion import Normaliser
+
+
+@dataclass(frozen=True)
+class Items:
+    """Parts of clips, each at most `max_frames` long when used.
+
+    Attributes:
+        clips: (items,) clip in the store.
+        starts: (items,) first frame within the clip.
+        lengths: (items,) frames that an item may be cut from.
+        frames: (items,) frames of the item, at most its length.
+        windows: (items,) 1, 2, ... for consecutive windows of a clip; 0 if the item stands for the whole clip.
+        left_out: clips and windows that were shorter than asked for.
+    """
+
+    clips: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    windows: NDArray[np.int64]
+    left_out: int
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+
+def random_crops(store: MotionStore, split: str, min_frames: int, max_frames: int) -> Items:
+    """Return one item a clip, to be cut at random where the clip is longer than `max_frames`."""
+    clips = store.indices(split)
+    lengths = store.lengths[clips]
+    keep = lengths >= min_frames
+    clips, lengths = clips[keep], lengths[keep]
+    zeros = np.zeros_like(clips)
+    return Items(clips, zeros, lengths, np.minimum(lengths, max_frames), zeros, int((~keep).sum()))
+
+
+def windows(store: MotionStore, split: str, min_frames: int, max_frames: int) -> Items:
+    """Return every clip as consecutive windows of `max_frames`, the last one shorter."""
+    clips = store.indices(split)
+    counts = -(-store.lengths[clips] // max_frames)
+    first = np.repeat(counts.cumsum() - counts, counts)
+    number = np.arange(len(first)) - first
+    clips = np.repeat(clips, counts)
+    starts = number * max_frames
+    frames = np.minimum(store.lengths[clips] - starts, max_frames)
+    number = np.where(np.repeat(counts, counts) > 1, number + 1, 0)
+    keep = frames >= min_frames
+    kept = frames[keep]
+    return Items(clips[keep], starts[keep], kept, kept, number[keep], int((~keep).sum()))
+
+
+class MotionDataset(Dataset[MotionBatch]):
+    """Batches of items: cut out of the memory map, padded to the longest, normalised all at once.
+
+    Args:
+        store: an opened store.
+        items: see `random_crops` and `windows`.
+    """
+
+    def __init__(self, store: MotionStore, items: Items) -> None:
+        self.store = store
+        self.items = items
+        self._normaliser = Normaliser(store.facts.mean, store.facts.std)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, draws: Draws) -> MotionBatch:
+        """Return the batch that a sampler drew."""
+        items, rows = self.items, draws.items
+        frames, clips = items.frames[rows], items.clips[rows]
+        room = items.lengths[rows] - frames + 1
+        starts = self.store.starts[clips] + items.starts[rows] + (draws.crops * room).astype(np.int64)
+        padded = np.zeros((len(rows), int(frames.max()), self.store.features.shape[1]), np.float32)
+        for row, start, length in zip(padded, starts, frames, strict=True):
+            row[:length] = self.store.features[start : start + length]
+        inside = torch.from_numpy(np.arange(padded.shape[1]) < frames[:, None])
+        features = self._normaliser.normalise(torch.from_numpy(padded))
+        return MotionBatch(
+            features=torch.where(inside[..., None], features, 0.0),
+            lengths=torch.from_numpy(frames),
+            captions=[self.store.caption(clip, choice) for clip, choice in zip(clips, draws.choices, strict=True)],
+            clip_ids=[self._name(clip, window) for clip, window in zip(clips, items.windows[rows], strict=True)],
+        )
+
+    def _name(self, clip: int, window: int) -> str:
+        return self.store.ids[clip] + (f"#w{window}" if window else "")

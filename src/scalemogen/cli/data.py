@@ -1,0 +1,197 @@
+"""`scalemogen data`: build, check and describe motion stores."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+from scalemogen.cli.parser import Parser
+from scalemogen.data_modules import (
+    MotionStore,
+    Origin,
+    Quarantined,
+    build_bvh,
+    build_synthetic,
+    check_store,
+    describe,
+)
+from scalemogen.data_modules.building import Floor, Layout
+
+SHOWN = 20
+"""Faults that are printed; the rest is counted."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of `scalemogen data`."""
+    parser = Parser(
+        prog="scalemogen data",
+        description="Build, check and describe motion stores.",
+        epilog="example: scalemogen data synthetic --clips 500 --out data/tiny && scalemogen data info data/tiny",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{synthetic,bvh,check,info}")
+    _add_synthetic(commands)
+    _add_bvh(commands)
+    check = commands.add_parser(
+        "check",
+        help="read a whole store and list what is wrong",
+        epilog="example: scalemogen data check data/tiny --strict",
+    )
+    check.add_argument("--strict", action="store_true", help="exit with status 1 if there is anything to report")
+    info = commands.add_parser(
+        "info",
+        help="print sizes, lengths, captions, skeleton, licence",
+        epilog="example: scalemogen data info data/tiny",
+    )
+    for command in (check, info):
+        command.add_argument("store", type=Path, help="folder of the store")
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _add_synthetic(commands: Any) -> None:
+    parser = commands.add_parser(
+        "synthetic",
+        help="generate procedural motions with captions",
+        epilog="example: scalemogen data synthetic --clips 2000 --out data/synthetic",
+    )
+    parser.add_argument("--clips", type=int, default=2000, help="number of clips (default: 2000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the generator (default: 0)")
+    _add_common(parser)
+
+
+def _add_bvh(commands: Any) -> None:
+    parser = commands.add_parser(
+        "bvh",
+        help="a folder or zip archive of BVH files and a captions table",
+        epilog="example: scalemogen data bvh --source takes.zip --captions captions.csv --name 'My takes'"
+        " --licence 'CC BY 4.0' --citation 'Me, 2026' --out data/mine",
+    )
+    parser.add_argument("--source", type=Path, required=True, help="folder or zip archive, read in place")
+    parser.add_argument(
+        "--captions", type=Path, required=True, help="CSV file with the columns clip, file, split, caption"
+    )
+    parser.add_argument("--name", required=True, help="of the data set")
+    parser.add_argument("--licence", required=True, help="of the data")
+    parser.add_argument("--citation", required=True, help="how to cite the data")
+    parser.add_argument("--skeleton", default="", help="name or YAML file (default: derived from the first file)")
+    parser.add_argument(
+        "--floor",
+        choices=get_args(Floor),
+        default="lowest",
+        help="put each clip's lowest joint at height 0, or keep heights (default: lowest)",
+    )
+    _add_common(parser)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="folder of the store; replaced if it exists")
+    parser.add_argument("--fps", type=float, default=20.0, help="frame rate of the store (default: 20)")
+    parser.add_argument(
+        "--layout", choices=get_args(Layout), default="humanml3d", help="feature layout (default: humanml3d)"
+    )
+    parser.add_argument("--mirror", action="store_true", help="add mirrored copies of the training clips")
+    parser.add_argument("--workers", type=int, default=0, help="processes that work in parallel (default: this one)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one of the subcommands.
+
+    Returns:
+        0; 1 if `check --strict` has something to report.
+    """
+    if args.command == "check":
+        return _check(args)
+    if args.command == "info":
+        _print_info(describe(MotionStore.open(args.store)), args.json)
+        return 0
+    common = {
+        "fps": args.fps,
+        "layout": args.layout,
+        "mirror": args.mirror,
+        "processes": args.workers,
+    }
+    if args.command == "synthetic":
+        store = build_synthetic(args.out, clips=args.clips, seed=args.seed, **common)
+    else:
+        store = build_bvh(
+            args.out,
+            source=args.source,
+            captions=args.captions,
+            origin=Origin(args.name, args.licence, args.citation),
+            skeleton=args.skeleton,
+            floor=args.floor,
+            **common,
+        )
+    if not args.json:
+        _print_faults("quarantined", store.quarantine)
+    _print_info(describe(store), args.json)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    result = check_store(MotionStore.open(args.store), progress=not args.json)
+    if args.json:
+        report = {
+            "clips": result.clips,
+            "clean": result.clean,
+            "faults": [asdict(fault) for fault in result.faults],
+            "quarantined": [asdict(record) for record in result.quarantined],
+        }
+        print(json.dumps(report, indent=2, ensure_ascii=False))
+    else:
+        print(f"{args.store}: {result.clips} clips, {len(result.faults)} faults,", end=" ")
+        print(f"{len(result.quarantined)} entries quarantined while building")
+        _print_faults("faults", result.faults)
+        _print_faults("quarantined", result.quarantined)
+    return 1 if args.strict and not result.clean else 0
+
+
+def _print_faults(title: str, faults: Sequence[Quarantined]) -> None:
+    if not faults:
+        return
+    counts = ", ".join(f"{count} {reason}" for reason, count in Counter(fault.reason for fault in faults).most_common())
+    print(f"{title}: {counts}")
+    for fault in faults[:SHOWN]:
+        print(f"  {fault}")
+    if len(faults) > SHOWN:
+        print(f"  and {len(faults) - SHOWN} more (--json of `scalemogen data check` lists all)")
+
+
+def _print_info(info: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(info, indent=2, ensure_ascii=False))
+        return
+    skeleton, lengths, captions = info["skeleton"], info["lengths"], info["captions"]
+    print(f"{info['name']}: {info['clips']} clips, {info['hours']:.2f} hours at {info['fps']:g} fps ({info['path']})")
+    print(f"licence   {info['licence']}\ncitation  {info['citation']}")
+    print(f"features  {info['layout']}, {info['features']} a frame")
+    for name, split in info["splits"].items():
+        print(f"split     {name:<9} {split['clips']:>7} clips {split['hours']:>8.2f} hours  digest {split['digest']}")
+    print(f"lengths   {lengths['min']} to {lengths['max']} frames, median {lengths['median']:g}")
+    _print_histogram(**lengths["histogram"])
+    print(
+        f"captions  {captions['count']} ({captions['per_clip']:g} a clip), {captions['different']} different,"
+        f" {captions['words_mean']:g} words on average, {captions['words_max']} at most,"
+        f" {captions['vocabulary']} different words"
+    )
+    levels = " -> ".join(map(str, skeleton["levels"]))
+    print(f"skeleton  {skeleton['name']}, levels {levels}")
+    for part, joints in skeleton["parts"].items():
+        print(f"  part    {part:<12} {', '.join(joints)}")
+    for chain, sizes in skeleton["chains"].items():
+        print(f"  chain   {chain:<12} {' -> '.join(map(str, sizes))} groups")
+    print(f"left out  {info['quarantined']} entries (see quarantine.jsonl)")
+
+
+def _print_histogram(edges: Sequence[int], counts: Sequence[int]) -> None:
+    room = min(40, shutil.get_terminal_size().columns - 30)
+    for low, high, count in zip(edges, edges[1:], counts, strict=False):
+        bar = "#" * round(room * count / max(counts))
+        print(f"  {low:>5} to {high - 1:>5} {count:>7} {bar}")
