@@ -71,7 +71,7 @@ def check_skeleton(skeleton: Skeleton) -> None:
     Raises:
         UserError: naming the skeleton, the field and the joint, group or part that is wrong.
     """
-    _check_tree(skeleton)
+    check_tree(skeleton.name, skeleton.joints, skeleton.parents, skeleton.offsets)
     _check_sides(skeleton)
     _check_levels(skeleton)
     names = [name for name, _ in skeleton.part_chains]
@@ -86,18 +86,20 @@ def check_skeleton(skeleton: Skeleton) -> None:
         )
 
 
-def _check_tree(skeleton: Skeleton) -> None:
-    where, count = f"skeleton {skeleton.name}", len(skeleton.joints)
-    if not count or len(set(skeleton.joints)) < count or "" in skeleton.joints:
-        repeated = sorted({joint for joint in skeleton.joints if skeleton.joints.count(joint) > 1})
+def check_tree(name: str, joints: Sequence[str], parents: Sequence[int], offsets: Sequence[tuple[float, ...]]) -> None:
+    """Refuse names that repeat, a parent that does not come first, and offsets that are not three finite numbers.
+
+    Raises:
+        UserError: naming the skeleton and the joint.
+    """
+    where, count = f"skeleton {name}", len(joints)
+    if not count or len(set(joints)) < count or "" in joints:
+        repeated = sorted({joint for joint in joints if joints.count(joint) > 1})
         raise UserError(f"{where}: joints need names of their own" + (f", repeated: {repeated}" if repeated else ""))
-    if len(skeleton.parents) != count or len(skeleton.offsets) != count:
-        raise UserError(
-            f"{where}: {count} joints need as many parents and offsets, "
-            f"got {len(skeleton.parents)} and {len(skeleton.offsets)}"
-        )
-    offsets: Sequence[tuple[float, ...]] = skeleton.offsets
-    for joint, (label, parent, offset) in enumerate(zip(skeleton.joints, skeleton.parents, offsets, strict=True)):
+    if len(parents) != count or len(offsets) != count:
+        sizes = f"{len(parents)} and {len(offsets)}"
+        raise UserError(f"{where}: {count} joints need as many parents and offsets, got {sizes}")
+    for joint, (label, parent, offset) in enumerate(zip(joints, parents, offsets, strict=True)):
         if joint == 0 and parent != -1:
             raise UserError(f"{where}: joint {label} is the first one, so its parent must be -1, not {parent}")
         if joint > 0 and not 0 <= parent < joint:

@@ -13,7 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scalemogen.errors import UserError
-from scalemogen.skeletons.skeleton import Links, Skeleton
+from scalemogen.skeletons.derive import derive_skeleton
+from scalemogen.skeletons.skeleton import Links, Partition, Pool, Skeleton
 
 SKELETONS = ("humanml3d", "kit", "snapmogen", "bandai_namco")
 """Names of the shipped skeletons."""
@@ -49,18 +50,18 @@ class _Joint(BaseModel):
 
 
 class _File(BaseModel):
-    """What a skeleton file may hold: everything by name."""
+    """What a skeleton file may hold: everything by name. What is left out is derived from the tree."""
 
     model_config = ConfigDict(extra="forbid")
     name: str
     joints: list[_Joint]
-    contacts: list[str]
-    mirror: list[tuple[str, str]]
-    facing: tuple[str, str, str, str]
-    levels: list[dict[str, list[str]]]
-    links: list[Literal["bones"] | list[tuple[str, str]]]
-    parts: dict[str, list[str]]
-    chains: dict[str, list[list[list[str]]]]
+    contacts: list[str] | None = None
+    mirror: list[tuple[str, str]] | None = None
+    facing: tuple[str, str, str, str] | None = None
+    levels: list[dict[str, list[str]]] | None = None
+    links: list[Literal["bones"] | list[tuple[str, str]]] | None = None
+    parts: dict[str, list[str]] | None = None
+    chains: dict[str, list[list[list[str]]]] | None = None
 
 
 def _read(path: Path | Traversable) -> Skeleton:
@@ -98,49 +99,60 @@ class _Names:
 def _build(file: _File) -> Skeleton:
     joints = _Names("joint", [joint.name for joint in file.joints])
     parents = tuple(-1 if joint.parent is None else joints[joint.parent] for joint in file.joints)
-    mirror = list(range(len(parents)))
-    for one, other in file.mirror:
-        mirror[joints[one]], mirror[joints[other]] = joints[other], joints[one]
-    levels = [joints, *(_Names("node", list(level)) for level in file.levels)]
-    parts = _Names("part", list(file.levels[-1]) if file.levels else [])
-    left, right, left_shoulder, right_shoulder = joints.all(file.facing)
-    return Skeleton(
-        name=file.name,
-        joints=joints.names,
-        parents=parents,
-        offsets=tuple(joint.offset for joint in file.joints),
-        contacts=joints.all(file.contacts),
-        mirror=tuple(mirror),
-        facing=(left, right, left_shoulder, right_shoulder),
-        pools=tuple(
-            tuple(tuple(sorted(finer.all(nodes))) for nodes in level.values())
-            for finer, level in zip(levels, file.levels, strict=False)
-        ),
-        parts=parts.names,
-        part_chains=tuple(
-            (name, tuple(tuple(parts.all(group) for group in partition) for partition in partitions))
-            for name, partitions in file.chains.items()
-        ),
-        links=tuple(_links(nodes, links, parents) for nodes, links in zip(levels, file.links, strict=False)),
-        part_of=_part_of(joints, parts, file.parts),
+    parts = None if file.parts is None else {part: joints.all(names) for part, names in file.parts.items()}
+    levels = [joints, *(_Names("node", list(level)) for level in file.levels or ())]
+    if file.levels is not None and parts is not None:
+        last = levels[-1].names
+        if set(last) != set(parts):
+            raise UserError(f"the groups of the last level, {', '.join(last)}, are not the parts: {', '.join(parts)}")
+        parts = {part: parts[part] for part in last}
+    return derive_skeleton(
+        file.name,
+        joints.names,
+        parents,
+        [joint.offset for joint in file.joints],
+        contacts=None if file.contacts is None else joints.all(file.contacts),
+        mirror=None if file.mirror is None else _mirror(joints, file.mirror),
+        facing=None if file.facing is None else joints.all(file.facing),
+        parts=parts,
+        pools=None if file.levels is None else _pools(levels, file.levels),
+        links=None if file.links is None else _links(levels, file.links, parents),
+        chains=None if file.chains is None else _chains(file.chains, parts),
     )
 
 
-def _links(nodes: _Names, links: Any, parents: Sequence[int]) -> Links:
-    if links == "bones":
-        return tuple((parent, joint) for joint, parent in enumerate(parents) if parent >= 0)
-    pairs = [sorted(nodes.all(link)) for link in links]
-    return tuple((one, other) for one, other in pairs)
+def _mirror(joints: _Names, pairs: Sequence[tuple[str, str]]) -> list[int]:
+    mirror = list(range(len(joints.names)))
+    for one, other in pairs:
+        mirror[joints[one]], mirror[joints[other]] = joints[other], joints[one]
+    return mirror
 
 
-def _part_of(joints: _Names, parts: _Names, members: Mapping[str, Sequence[str]]) -> tuple[int, ...]:
-    part_of: dict[int, int] = {}
-    for part, names in members.items():
-        for joint in joints.all(names):
-            if joint in part_of:
-                raise UserError(f"joint {joints.names[joint]} is in part {parts.names[part_of[joint]]} and in {part}")
-            part_of[joint] = parts[part]
-    missing = [name for number, name in enumerate(joints.names) if number not in part_of]
-    if missing:
-        raise UserError(f"no part holds joint {missing[0]}")
-    return tuple(part_of[joint] for joint in range(len(joints.names)))
+def _pools(levels: Sequence[_Names], groups: Sequence[Mapping[str, Sequence[str]]]) -> list[Pool]:
+    return [
+        tuple(tuple(sorted(finer.all(nodes))) for nodes in level.values())
+        for finer, level in zip(levels, groups, strict=False)
+    ]
+
+
+def _links(levels: Sequence[_Names], links: Sequence[Any], parents: Sequence[int]) -> list[Links]:
+    if len(links) != len(levels):
+        raise UserError(f"links are needed for the joints and each of {len(levels) - 1} levels, got {len(links)}")
+    found: list[Links] = []
+    for nodes, pairs in zip(levels, links, strict=True):
+        if pairs == "bones":
+            pairs = [(nodes.names[parent], nodes.names[joint]) for joint, parent in enumerate(parents) if parent >= 0]
+        found.append(tuple((min(link), max(link)) for link in (nodes.all(pair) for pair in pairs)))
+    return found
+
+
+def _chains(
+    chains: Mapping[str, Sequence[Sequence[Sequence[str]]]], parts: Mapping[str, Sequence[int]] | None
+) -> dict[str, list[Partition]]:
+    if parts is None:
+        raise UserError("chains are given without parts; give the joints of every part too")
+    numbers = _Names("part", list(parts))
+    return {
+        name: [tuple(numbers.all(group) for group in partition) for partition in chain]
+        for name, chain in chains.items()
+    }

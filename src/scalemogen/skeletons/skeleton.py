@@ -9,6 +9,7 @@ from typing import Any
 from scalemogen.errors import UserError
 from scalemogen.files import digest_json
 from scalemogen.skeletons.checks import check_skeleton
+from scalemogen.skeletons.sides import joint_sides
 
 Pool = tuple[tuple[int, ...], ...]
 """Groups of finer nodes, one for each coarser node; groups may share border nodes."""
@@ -72,6 +73,11 @@ class Skeleton:
     def digest(self) -> str:
         """Digest of every field: models trained on skeletons with equal digests fit each other."""
         return digest_json(self.to_dict())
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """1 for every joint on the left, -1 on the right, 0 in the middle."""
+        return joint_sides(self.joints, self.parents, self.offsets, self.mirror)
 
     def adjacency(self, level: int) -> list[list[int]]:
         """Return the 0/1 matrix of a level's neighbouring nodes; a node is its own neighbour.
