@@ -85,18 +85,22 @@ class SelfAttention(nn.Module):
         """
         bias = torch.cat([self.query_bias, torch.zeros_like(self.query_bias), self.value_bias])
         qkv = functional.linear(x, self.qkv.weight, bias)
-        qkv = rearrange(qkv, "b l (three h c) -> b l three h c", three=3, h=self.heads)
-        qk, v = qkv[:, :, :2], qkv[:, :, 2]
-        qk = qk.to(torch.promote_types(qk.dtype, torch.float32))
-        gain = torch.stack([self.log_gain.clamp(max=MAX_LOG_GAIN).exp(), torch.ones_like(self.log_gain)])
-        qk = qk * (gain[..., None] / torch.linalg.vector_norm(qk, dim=-1, keepdim=True).clamp(min=1e-12))
-        qk = rotate(qk, rotary[:, None, None]).to(v.dtype)
-        q, k, v = qk[:, :, 0].transpose(1, 2), qk[:, :, 1].transpose(1, 2), v.transpose(1, 2)
+        q, k, v = rearrange(qkv, "b l (three h c) -> three b l h c", three=3, h=self.heads).unbind(0)
+        gain = self.log_gain.clamp(max=MAX_LOG_GAIN).exp()[:, None]
+        q, k = _turned_direction(q, rotary, gain), _turned_direction(k, rotary, torch.ones_like(gain))
+        q, k, v = (rearrange(x, "b l h c -> b h l c") for x in (q, k, v))
         if cache is not None:
             k, v = cache.append(k, v)
         mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         y: Tensor = self.dropout(self.out(rearrange(mixed, "b h l c -> b l (h c)")))
         return y
+
+
+def _turned_direction(x: Tensor, rotary: Tensor, gain: Tensor) -> Tensor:
+    """Return rot(gain · x / ||x||) for x (B, L, H, C), computed in float32 at least."""
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    factor = gain / torch.linalg.vector_norm(wide, dim=-1, keepdim=True).clamp(min=1e-12)
+    return rotate(wide * factor, rotary[:, None]).to(x.dtype)
 
 
 class KeyValue(nn.Module):

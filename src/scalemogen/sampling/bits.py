@@ -20,10 +20,10 @@ def guidance_schedule(guidance: float | Sequence[float], scales: int) -> list[fl
     Raises:
         UserError: a negative or non-finite value, or a list of another length than K.
     """
-    if isinstance(guidance, (int, float)):
-        last = max(1, scales - 1)
-        guidance = [guidance * k / last for k in range(scales)] if scales > 1 else [guidance]
-    return _checked("guidance", guidance, scales, least=0.0)
+    if not isinstance(guidance, (int, float)):
+        return _checked("guidance", guidance, scales, least=0.0)
+    (last,) = _checked("guidance", [guidance], 1, least=0.0)
+    return [last * k / (scales - 1) for k in range(scales)] if scales > 1 else [last]
 
 
 def temperature_schedule(temperature: float | Sequence[float], scales: int) -> list[float]:
