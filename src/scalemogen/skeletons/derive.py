@@ -9,7 +9,7 @@ from scalemogen.skeletons.checks import check_tree
 from scalemogen.skeletons.levels import part_chains, touching_links, two_levels
 from scalemogen.skeletons.parts import body_parts, part_kinds, part_names
 from scalemogen.skeletons.roles import find_contacts, find_facing
-from scalemogen.skeletons.sides import find_mirror, joint_sides
+from scalemogen.skeletons.sides import counterparts, find_mirror, joint_sides
 from scalemogen.skeletons.skeleton import Links, Partition, Pool, Skeleton
 from scalemogen.skeletons.tree import Vector
 
@@ -54,7 +54,7 @@ def derive_skeleton(
     mirror = find_mirror(joints, tree, rest) if mirror is None else tuple(mirror)
     if len(mirror) != len(tree) or not all(0 <= partner < len(tree) for partner in mirror):
         raise UserError(f"skeleton {name}: mirror {mirror} must be {len(tree)} joint numbers")
-    sides = joint_sides(joints, tree, rest, mirror)
+    sides, partners = joint_sides(joints, tree, rest, mirror), counterparts(joints, mirror)
     if parts is None:
         if pools is not None:
             raise UserError(f"skeleton {name}: levels are given without parts; give the joints of every part too")
@@ -70,11 +70,11 @@ def derive_skeleton(
     elif links is None:
         links = touching_links(tree, pools)
     if contacts is None:
-        contacts = find_contacts(tree, rest, members, kinds, sides, mirror)
+        contacts = find_contacts(joints, tree, rest, members, kinds, sides, partners)
     if facing is None:
-        facing = find_facing(tree, rest, members, kinds, sides, mirror)
+        facing = find_facing(tree, rest, members, kinds, sides, partners)
     left_hip, right_hip, left_shoulder, right_shoulder = facing
-    named_chains = dict(part_chains(tree, mirror, part_of)) | {
+    named_chains = dict(part_chains(tree, partners, part_of)) | {
         key: tuple(chain) for key, chain in (chains or {}).items()
     }
     return Skeleton(

@@ -57,7 +57,7 @@ def touching_links(parents: Sequence[int], pools: Sequence[Pool]) -> tuple[Links
 
 
 def part_chains(
-    parents: Sequence[int], mirror: Sequence[int], part_of: Sequence[int]
+    parents: Sequence[int], partners: Sequence[int], part_of: Sequence[int]
 ) -> tuple[tuple[str, tuple[Partition, ...]], ...]:
     """Return the named chains of a division into parts, coarse to fine.
 
@@ -66,13 +66,19 @@ def part_chains(
     - `lower-upper`: the whole body; what hangs on the root | the largest trunk branch; pairs; single parts.
     - `whole-body`: the whole body; single parts.
     - `flat`: single parts.
+
+    Args:
+        parents: parent of every joint.
+        partners: left or right counterpart of every joint, itself for the middle.
+        part_of: part of every joint.
     """
     count = max(part_of) + 1
     members: list[list[int]] = [[] for _ in range(count)]
     for joint, part in enumerate(part_of):
         members[part].append(joint)
     home = [-1 if 0 in part else part_of[parents[part[0]]] for part in members]
-    partner = [_partner(part, mirror, part_of, members) for part in members]
+    across = [part_of[partners[part[0]]] for part in members]
+    partner = [other if across[other] == part else part for part, other in enumerate(across)]
     below = children_of(home)
     root = part_of[0]
     order = sorted(range(count), key=lambda part: members[part][0])
@@ -105,14 +111,6 @@ def part_chains(
         ("whole-body", _chain(whole, single)),
         ("flat", _chain(single)),
     )
-
-
-def _partner(
-    part: Sequence[int], mirror: Sequence[int], part_of: Sequence[int], members: Sequence[Sequence[int]]
-) -> int:
-    """Return the part that holds exactly the partners of a part's joints; itself if there is none."""
-    own, other = part_of[part[0]], part_of[mirror[part[0]]]
-    return other if sorted(mirror[joint] for joint in part) == members[other] else own
 
 
 def _upper_branch(

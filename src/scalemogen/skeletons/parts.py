@@ -26,6 +26,9 @@ KINDS = {
 }
 """Words that tell what a chain of joints is."""
 
+WHOLE = {"foot": "leg", "hand": "arm"}
+"""A chain with a leg's joints is a leg, whatever else it has."""
+
 
 def body_parts(parents: Sequence[int], offsets: Sequence[Vector]) -> tuple[tuple[int, ...], ...]:
     """Return the joints of every part, the root's first, then in the order of their first joints.
@@ -64,6 +67,7 @@ def part_kinds(joints: Sequence[str], parts: Sequence[Sequence[int]]) -> tuple[s
         names = [joints[joint].lower() for joint in part]
         votes = Counter(kind for name in names for kind, words in KINDS.items() if any(word in name for word in words))
         best = votes.most_common(1)[0][0] if votes else ""
+        best = WHOLE[best] if best in WHOLE and votes[WHOLE[best]] else best
         kinds.append("root" if 0 in part else best)
     return tuple(kinds)
 

@@ -18,35 +18,37 @@ RAISED = 0.25
 
 
 def find_contacts(
+    joints: Sequence[str],
     parents: Sequence[int],
     offsets: Sequence[Vector],
     parts: Sequence[Sequence[int]],
     kinds: Sequence[str],
     sides: Sequence[int],
-    mirror: Sequence[int],
+    partners: Sequence[int],
 ) -> tuple[int, ...]:
     """Return the foot joints, left before right: of every foot the last two joints of its chain.
 
     Feet are the limbs that the names call legs and those whose tips are lowest in the rest pose; where a named leg is
     not low, the rest pose is not an upright one and the names decide alone. Of a foot with toes of their own it is the
-    joint from which they spread and the farthest tip; of a limb of two joints its tip alone.
+    joint from which they spread and the farthest tip; of a limb of up to three joints its tip alone. Joints that only
+    mark the end of a bone (`..._end`, `...Nub`) do not count.
     """
     depth = depths(parents)
-    tips = {
-        number: max(part, key=lambda joint: (depth[joint], -joint))
-        for number, part in enumerate(parts)
-        if 0 not in part and not any(joint not in part and parent in part for joint, parent in enumerate(parents))
-    }
+    tips = {}
+    for number, part in enumerate(parts):
+        if 0 not in part and not any(joint not in part and parent in part for joint, parent in enumerate(parents)):
+            real = [joint for joint in part if not joints[joint].lower().endswith(("end", "nub"))] or part
+            tips[number] = max(real, key=lambda joint: (depth[joint], -joint))
     low = _low(rest_positions(parents, offsets), tips)
     low = {number for number in low if kinds[number] not in ("tail", "head", "face")}
     named = {number for number in tips if kinds[number] in ("leg", "foot")}
     feet = named if named - low else low
-    ordered = sorted(feet, key=lambda number: (min(tips[number], mirror[tips[number]]), -sides[tips[number]]))
+    ordered = sorted(feet, key=lambda number: (min(tips[number], partners[tips[number]]), -sides[tips[number]]))
     pairs = [(*_ankle(parents, parts[number], tips[number]), tips[number]) for number in ordered]
-    joints = [joint for pair in pairs for joint in pair]
-    if len(joints) > MAX_CONTACTS:
-        joints = [pair[-1] for pair in pairs]
-    return tuple(joints[:MAX_CONTACTS])
+    found = [joint for pair in pairs for joint in pair]
+    if len(found) > MAX_CONTACTS:
+        found = [pair[-1] for pair in pairs]
+    return tuple(found[:MAX_CONTACTS])
 
 
 def _low(positions: Sequence[Vector], tips: dict[int, int]) -> set[int]:
@@ -61,7 +63,7 @@ def _ankle(parents: Sequence[int], part: Sequence[int], tip: int) -> tuple[int, 
     tops = [joint for joint in part if parents[joint] not in part]
     if len(tops) > 1:
         return (parents[tops[0]],)
-    return (parents[tip],) if len(part) > 2 else ()
+    return (parents[tip],) if len(part) > 3 else ()
 
 
 def find_facing(
@@ -70,7 +72,7 @@ def find_facing(
     parts: Sequence[Sequence[int]],
     kinds: Sequence[str],
     sides: Sequence[int],
-    mirror: Sequence[int],
+    partners: Sequence[int],
 ) -> tuple[int, int, int, int]:
     """Return left hip, right hip, left shoulder, right shoulder.
 
@@ -80,14 +82,14 @@ def find_facing(
     depth, positions = depths(parents), rest_positions(parents, offsets)
 
     def first_apart(part: Sequence[int]) -> int:
-        return next((joint for joint in part if math.dist(positions[joint], positions[mirror[joint]]) > 0), part[0])
+        return next((joint for joint in part if math.dist(positions[joint], positions[partners[joint]]) > 0), part[0])
 
-    left = [number for number, part in enumerate(parts) if sides[part[0]] > 0 and mirror[part[0]] not in part]
+    left = [number for number, part in enumerate(parts) if sides[part[0]] > 0 and partners[part[0]] not in part]
     if not left:
         one = next((joint for joint, side in enumerate(sides) if side > 0), 0)
-        return one, mirror[one], one, mirror[one]
+        return one, partners[one], one, partners[one]
     hips = min(left, key=lambda number: (kinds[number] != "leg", depth[parts[number][0]], number))
     others = [number for number in left if number != hips] or [hips]
     shoulders = min(others, key=lambda number: (kinds[number] not in ("arm", "wing"), depth[parts[number][0]], number))
     hip, shoulder = first_apart(parts[hips]), first_apart(parts[shoulders])
-    return hip, mirror[hip], shoulder, mirror[shoulder]
+    return hip, partners[hip], shoulder, partners[shoulder]

@@ -92,6 +92,13 @@ def find_mirror(joints: Sequence[str], parents: Sequence[int], offsets: Sequence
     return tuple(mirror)
 
 
+def counterparts(joints: Sequence[str], mirror: Sequence[int]) -> tuple[int, ...]:
+    """Return the mirror partner of every joint, or the one that its name tells where the tree is not symmetric."""
+    pairs = name_partners(joints)
+    named = pairs | {right: left for left, right in pairs.items()}
+    return tuple(named.get(joint, joint) if partner == joint else partner for joint, partner in enumerate(mirror))
+
+
 def joint_sides(
     joints: Sequence[str], parents: Sequence[int], offsets: Sequence[Vector], mirror: Sequence[int]
 ) -> tuple[int, ...]:
@@ -100,15 +107,17 @@ def joint_sides(
     Names decide; a joint without a side in its name has its parent's; else the partner at greater X is the left one.
     """
     pairs = name_partners(joints)
+    rights = set(pairs.values())
     centre = centres(parents, rest_positions(parents, offsets))
     sides: list[int] = []
     for joint, partner in enumerate(mirror):
-        if partner == joint:
+        parent = parents[joint]
+        if joint in pairs or joint in rights:
+            side = 1 if joint in pairs else -1
+        elif partner == joint or parent < 0:
             side = 0
-        elif pairs.get(joint) == partner or pairs.get(partner) == joint:
-            side = 1 if pairs.get(joint) == partner else -1
-        elif mirror[parents[joint]] != parents[joint]:
-            side = sides[parents[joint]]
+        elif mirror[parent] != parent:
+            side = sides[parent]
         else:
             side = 1 if (centre[joint][0], -joint) > (centre[partner][0], -partner) else -1
         sides.append(side)
