@@ -6,6 +6,7 @@ by Lightning whatever `use_distributed_sampler` says, and gets `set_epoch` at th
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass
@@ -53,8 +54,8 @@ class BucketSampler(_BatchSampler):
     """Training batches of clips of similar length, in random order.
 
     An epoch is drawn from (seed, epoch) alone: clips are sorted by length with some noise, cut into groups of
-    `batch_size * world` clips, and the groups shuffled; the ranks deal the clips of a group out among themselves. So all
-    ranks have equally many batches of like lengths, and together they see in each step what one process with a
+    `batch_size * world` clips, and the groups shuffled; the ranks deal the clips of a group out among themselves. So
+    all ranks have equally many batches of like lengths, and together they see in each step what one process with a
     `world` times larger batch would see. Every clip comes once an epoch, but for the tail: fewer than
     `batch_size * world` clips, drawn anew each epoch, are left out. If there are not even that many, there is one batch
     of `len(frames) // world` clips on each rank.
@@ -125,7 +126,7 @@ class OrderedSampler(_BatchSampler):
             raise ValueError(f"batches of {batch_size} from {items} clips")
         super().__init__(range(items), rank, world, seed=0)
         self._items = items
-        self._batches = -(-(-(-items // world)) // batch_size)
+        self._batches = math.ceil(math.ceil(items / world) / batch_size)
 
     def __len__(self) -> int:
         return self._batches

@@ -148,7 +148,7 @@ class MotionStore:
 
     def split(self, index: int) -> str:
         """Return the split of a clip."""
-        return self.split_names[self.split_codes[index]]
+        return self.split_names[int(self.split_codes[index])]
 
     def indices(self, split: str) -> NDArray[np.int64]:
         """Return the clips of a split, in the order of the store.

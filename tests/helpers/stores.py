@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,26 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from scalemogen.data_modules import MotionStore, Origin, StoreWriter
-from scalemogen.motion import Motion, get_layout
+from scalemogen.motion import get_layout
 from scalemogen.skeletons import Skeleton, get_skeleton
 
 ORIGIN = Origin("tiny", "CC0", "Nobody, 2026")
 WIDTH = 263
-
-
-def random_motion(frames: int, seed: int, skeleton: Skeleton | None = None, fps: float = 20.0) -> Motion:
-    """Return a smooth random motion: every joint swings a little, the root travels."""
-    skeleton = skeleton or get_skeleton("humanml3d")
-    generator = torch.Generator().manual_seed(seed)
-    joints = len(skeleton.joints)
-    axis = torch.nn.functional.normalize(torch.randn(joints, 3, generator=generator), dim=-1)
-    phase = 2 * math.pi * torch.rand(joints, generator=generator)
-    time = torch.arange(frames) / fps
-    half = 0.15 * torch.sin(2 * time[:, None] + phase)
-    rotations = torch.cat((torch.sin(half)[..., None] * axis, torch.cos(half)[..., None]), dim=-1)
-    speed = torch.rand(2, generator=generator)
-    root = torch.stack((speed[0] * time, 0.9 + 0.02 * torch.sin(time), speed[1] * time), dim=-1)
-    return Motion.from_rotations(skeleton, rotations, root, fps)
 
 
 def random_features(frames: int, seed: int, width: int = WIDTH) -> NDArray[np.float32]:
