@@ -10,8 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from scalemogen.motion.kinematics import between, fit_rotation, global_rotations, local_rotations, multiply, rotate
+from scalemogen.motion.kinematics import global_rotations, local_rotations
 from scalemogen.motion.record import Motion
+from scalemogen.motion.rotations import between, fit_rotation, multiply, rotate
 
 SHORTEST = 1e-4
 """Metres; a shorter bone has no direction."""

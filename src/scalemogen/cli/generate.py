@@ -1,0 +1,89 @@
+"""`scalemogen generate`: sentences to motions."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from scalemogen.cli.devices import DEVICES, choose_device
+from scalemogen.cli.outputs import check_outputs, write_each
+from scalemogen.cli.parser import Parser
+from scalemogen.errors import UserError
+from scalemogen.pipeline import TextToMotion
+
+EXAMPLE = """example:
+  scalemogen generate --model runs/demo/model --text "a person waves with the left hand" --seconds 4 --out wave.mp4
+  scalemogen generate --model runs/demo/model --texts sentences.txt --seconds 3 --out page.html motions/m.bvh"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
+    parser = Parser(
+        prog="scalemogen generate",
+        description="Make a motion of a sentence, or one of each of several sentences.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", required=True, metavar="FOLDER", help="model folder that stage 2 wrote")
+    parser.add_argument("--text", action="append", default=[], metavar="SENTENCE", help="may be given several times")
+    parser.add_argument("--texts", type=Path, metavar="FILE", help="text file, one sentence a line")
+    parser.add_argument(
+        "--seconds", type=float, nargs="+", default=[4.0], metavar="S", help="one for all or one each (default: 4)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the first sentence; the next one has the next number (default: 0)"
+    )
+    parser.add_argument("--guidance", type=float, help="how closely to follow the text (default: the model's)")
+    parser.add_argument("--temperature", type=float, help="of the sampling (default: the model's)")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help=".npz .bvh .mp4 .gif (numbered when there are several motions), .html or .png (all motions in one file)",
+    )
+    parser.add_argument("--json", action="store_true", help="print what was made as JSON")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Generate and write.
+
+    Raises:
+        UserError: see `TextToMotion.generate`; no sentence; a file that cannot be read or written.
+    """
+    check_outputs(args.out)
+    texts = [*args.text, *_read_sentences(args.texts)]
+    seconds = args.seconds[0] if len(args.seconds) == 1 else args.seconds
+    model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
+    started = time.perf_counter()
+    motions = model.generate(
+        texts, seconds=seconds, seed=args.seed, guidance=args.guidance, temperature=args.temperature
+    )
+    taken = time.perf_counter() - started
+    files = [str(written) for path in args.out for written in write_each(motions, texts, path)]
+    if args.json:
+        made = [
+            {"text": text, "seed": args.seed + number, "frames": motion.frames, "seconds": motion.seconds}
+            for number, (text, motion) in enumerate(zip(texts, motions, strict=True))
+        ]
+        print(json.dumps({"motions": made, "files": files, "generation_seconds": taken}, indent=1))
+    else:
+        print("\n".join(files))
+    return 0
+
+
+def _read_sentences(path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a UTF-8 text file: {error.reason} at byte {error.start}") from error
+    return [line.strip() for line in lines if line.strip()]

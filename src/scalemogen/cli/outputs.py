@@ -1,0 +1,69 @@
+"""Where commands write motions: names of files, checked before the work starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from scalemogen.errors import UserError
+from scalemogen.export import FORMATS, contact_sheet, film, gallery
+from scalemogen.motion import Motion
+
+SHEET = ".png"
+TOGETHER = (".html", SHEET)
+"""Formats in which one file shows all motions."""
+
+
+def check_outputs(paths: Sequence[Path]) -> None:
+    """Refuse what cannot be written, before time is spent on making it.
+
+    Raises:
+        UserError: an unknown suffix, or a folder in the file's place.
+    """
+    allowed = (*FORMATS, SHEET)
+    for path in paths:
+        if path.suffix.lower() not in allowed:
+            raise UserError(f"{path}: cannot write '{path.suffix}'; a motion is written as {', '.join(allowed)}")
+        if path.is_dir():
+            raise UserError(f"{path} is a folder; name a file")
+
+
+def write_each(motions: Sequence[Motion], captions: Sequence[str], path: Path) -> list[Path]:
+    """Write motions to one page or sheet, or to one file each.
+
+    Several motions of other formats go to `name-1.bvh`, `name-2.bvh` and so on.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    if path.suffix.lower() == ".html":
+        gallery(motions, captions, path, title=path.stem)
+        return [path]
+    if path.suffix.lower() == SHEET:
+        contact_sheet(motions, captions, path)
+        return [path]
+    if len(motions) == 1:
+        return [motions[0].save(path)]
+    digits = len(str(len(motions)))
+    names = [path.with_name(f"{path.stem}-{number:0{digits}d}{path.suffix}") for number in range(1, len(motions) + 1)]
+    return [motion.save(name) for motion, name in zip(motions, names, strict=True)]
+
+
+def write_beside(original: Motion, result: Motion, titles: tuple[str, str], path: Path) -> None:
+    """Write two motions side by side where the format shows motions; else the result alone.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".html":
+        gallery([original, result], ["", ""], path, titles=titles, title=path.stem)
+    elif suffix == SHEET:
+        contact_sheet([original, result], titles, path)
+    elif suffix in (".mp4", ".gif"):
+        film([original, result], titles, path)
+    else:
+        result.save(path)

@@ -1,0 +1,103 @@
+"""`scalemogen reconstruct`: a motion through the tokenizer, beside the original."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from scalemogen.cli.devices import DEVICES, choose_device
+from scalemogen.cli.outputs import check_outputs, write_beside
+from scalemogen.cli.parser import Parser
+from scalemogen.errors import UserError
+from scalemogen.export import read_motion
+from scalemogen.metrics.functional import mpjpe_root_aligned, mpjpe_world
+from scalemogen.motion import Motion, get_layout
+from scalemogen.pipeline import TextToMotion
+
+EXAMPLE = """example:
+  scalemogen reconstruct --model runs/demo/model --motion walk.bvh --out both.html
+  scalemogen reconstruct --model runs/demo/model --data data/synthetic --id 000123 --out both.mp4 --json"""
+MILLIMETRES = 1000.0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
+    parser = Parser(
+        prog="scalemogen reconstruct",
+        description="Turn a motion into bits and back, and tell how far the joints have moved.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", required=True, metavar="FOLDER", help="model folder of stage 1 or 2")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--motion", type=Path, metavar="FILE", help="a .bvh or .npz file with the model's joints")
+    source.add_argument("--data", type=Path, metavar="STORE", help="a motion store; with --id")
+    parser.add_argument("--id", metavar="CLIP", help="which clip of the store")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help=".html .mp4 .gif .png (both motions side by side), .bvh .npz (the reconstruction alone)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the errors as JSON")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Reconstruct, write and print errors.
+
+    Raises:
+        UserError: a motion that cannot be read or has other joints; a clip that is not there; an unwritable file.
+    """
+    if (args.data is None) != (args.id is None):
+        raise UserError("--data and --id go together: which clip of which store")
+    check_outputs(args.out)
+    model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
+    if args.motion is not None:
+        source = read_motion(args.motion, skeleton=model.facts.skeleton)
+        original, result = model.prepare(source), model.reconstruct(source)
+    else:
+        original, result = _from_store(model, args.data, args.id)
+    titles = ("original", "reconstruction")
+    for path in args.out:
+        write_beside(original, result, titles, path)
+    pair = (result.positions[None], original.positions[None])
+    errors = {
+        "root_aligned_mm": MILLIMETRES * float(mpjpe_root_aligned(*pair)),
+        "world_mm": MILLIMETRES * float(mpjpe_world(*pair)),
+    }
+    files = [str(path) for path in args.out]
+    if args.json:
+        print(json.dumps({"frames": original.frames, "fps": original.fps, **errors, "files": files}, indent=1))
+    else:
+        print(f"{original.frames} frames at {original.fps:g} frames per second")
+        aligned, world = errors["root_aligned_mm"], errors["world_mm"]
+        print(f"mean joint error: {aligned:.1f} mm root-aligned, {world:.1f} mm in world space")
+        print("\n".join(files), end="\n" if files else "")
+    return 0
+
+
+def _from_store(model: TextToMotion, path: Path, clip: str) -> tuple[Motion, Motion]:
+    """Return a stored clip and its reconstruction."""
+    from scalemogen.data_modules.store import MotionStore  # loads Lightning, which files do not need
+
+    store = MotionStore.open(path)
+    facts = model.facts
+    if store.facts.skeleton.digest != facts.skeleton.digest or store.facts.layout != facts.layout:
+        raise UserError(
+            f"{path} holds {store.facts.layout} features of skeleton {store.facts.skeleton.name};"
+            f" the model takes {facts.layout} features of skeleton {facts.skeleton.name}"
+        )
+    ids = list(store.ids)
+    if clip not in ids:
+        raise UserError(f"{path} has no clip '{clip}'; it has {len(ids)}, such as {', '.join(ids[:3])}")
+    features = torch.tensor(store.clip(ids.index(clip)))
+    layout = get_layout(facts.layout)
+    original = layout.to_motion(features, facts.skeleton, facts.fps)
+    return original, layout.to_motion(model.reconstruct_features(features), facts.skeleton, facts.fps)

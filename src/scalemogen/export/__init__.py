@@ -1,0 +1,34 @@
+"""Motion to files and pictures. Importing this package gives `Motion.save` its formats."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from scalemogen.export.bvh import write_bvh
+from scalemogen.export.npz import read_npz, write_npz
+from scalemogen.export.page import gallery, write_html
+from scalemogen.export.reading import read_motion
+from scalemogen.export.sheet import contact_sheet
+from scalemogen.export.video import film, write_gif, write_mp4
+from scalemogen.motion.record import Writer, register_writer
+
+__all__ = [
+    "FORMATS",
+    "contact_sheet",
+    "film",
+    "gallery",
+    "read_motion",
+    "read_npz",
+    "write_bvh",
+    "write_gif",
+    "write_html",
+    "write_mp4",
+    "write_npz",
+]
+
+FORMATS: Mapping[str, Writer] = MappingProxyType(
+    {".bvh": write_bvh, ".npz": write_npz, ".mp4": write_mp4, ".gif": write_gif, ".html": write_html}
+)
+"""Writers by suffix."""
+
+for _suffix, _writer in FORMATS.items():
+    register_writer(_suffix)(_writer)

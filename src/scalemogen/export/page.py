@@ -1,0 +1,79 @@
+"""Self-contained HTML pages that play motions: one file, no network, opens from a disk."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scalemogen.export.camera import steady_targets
+from scalemogen.export.figure import document_of, figure_of
+from scalemogen.files import atomic_path
+from scalemogen.motion.record import Motion
+
+
+def write_html(motion: Motion, path: Path) -> None:
+    """Write a page with one motion, titled by the file's name.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    gallery([motion], [""], path, title=path.stem)
+
+
+def gallery(
+    motions: Sequence[Motion],
+    captions: Sequence[str],
+    path: str | Path,
+    titles: Sequence[str] | None = None,
+    title: str = "ScaleMoGen",
+) -> None:
+    """Write a page that plays motions beside each other, on one clock and seen from one side.
+
+    The page turns, zooms, plays, scrubs and changes speed; left limbs are blue, right limbs red. Motions that end
+    early keep their last frame until all start again.
+
+    Args:
+        motions: at least one.
+        captions: the sentence under each motion, plain text.
+        path: of the page; appears when complete.
+        titles: a small line above each caption, for example "original" and "reconstruction".
+        title: of the page.
+
+    Raises:
+        ValueError: no motions, or not as many captions or titles as motions.
+        UserError: the file cannot be written.
+    """
+    heads = [""] * len(motions) if titles is None else list(titles)
+    if not motions or len(captions) != len(motions) or len(heads) != len(motions):
+        raise ValueError(f"a page of {len(motions)} motions, {len(captions)} captions, {len(heads)} titles")
+    records = [_record(*item) for item in zip(motions, captions, heads, strict=True)]
+    page = _page(title, records)
+    with atomic_path(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _record(motion: Motion, caption: str, title: str) -> dict[str, Any]:
+    """Return what viewer.js calls a motion."""
+    figure = figure_of(motion)
+    points = np.concatenate([figure.positions, figure.heads, figure.facing, steady_targets(figure)[:, None]], axis=1)
+    encoded = base64.b64encode(points.astype("<f4").tobytes()).decode("ascii")
+    return {"title": title, "caption": caption, **document_of(figure), "points": encoded}
+
+
+def _page(title: str, records: list[dict[str, Any]]) -> str:
+    folder = resources.files("scalemogen.export").joinpath("viewer")
+    template, style, script = (
+        folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "viewer.css", "viewer.js")
+    )
+    # "<" could end the script element that holds the text.
+    motions = json.dumps(records, allow_nan=False).replace("<", "\\u003c")
+    values = {"title": html.escape(title), "style": style, "script": script, "motions": motions}
+    return re.sub(r"\{(title|style|script|motions)\}", lambda name: values[name[1]], template)

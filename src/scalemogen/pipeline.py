@@ -1,0 +1,249 @@
+"""TextToMotion: a trained model folder, ready to use. Plain torch; no training framework and no data set needed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import overload
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from scalemogen.ar import NextScaleTransformer
+from scalemogen.checkpoints import Bundle, load_folder
+from scalemogen.contracts import DataFacts, TokenSpec
+from scalemogen.errors import UserError
+from scalemogen.motion import Motion, Normaliser, get_layout
+from scalemogen.motion.rigid import make_rigid
+from scalemogen.sampling import generate, seeded_generators
+from scalemogen.text import TextEncoder
+
+GUIDANCE, TEMPERATURE = 7.0, 1.3
+"""The paper's sampling, for folders that name none."""
+
+
+class TextToMotion:
+    """Makes motions of sentences, and passes motions through the tokenizer.
+
+    Args:
+        bundle: what `load_folder` returned.
+        device: where to compute.
+
+    Attributes:
+        facts: skeleton, frame rate and statistics of the training data.
+        spec: token grid.
+        device: where the networks are.
+    """
+
+    def __init__(self, bundle: Bundle, device: str | torch.device = "cpu") -> None:
+        self.device = torch.device(device)
+        self.facts: DataFacts = bundle.facts
+        self.spec: TokenSpec = bundle.spec
+        self._bundle = bundle
+        self._layout = get_layout(bundle.facts.layout)
+        self._normaliser = Normaliser(bundle.facts.mean, bundle.facts.std)
+        for module in (bundle.tokenizer, bundle.ar, bundle.text):
+            if module is not None:
+                module.to(self.device).eval()
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu") -> TextToMotion:
+        """Load a model folder.
+
+        Raises:
+            UserError: no such folder, no model in it, or a damaged one.
+        """
+        if not Path(folder).is_dir():
+            raise UserError(f"{folder}: no such model folder (training writes one to runs/<name>/model)")
+        return cls(load_folder(folder), device)
+
+    @property
+    def max_frames(self) -> int:
+        """Frames of the longest motion that can be generated."""
+        return self.spec.max_frames
+
+    @property
+    def min_frames(self) -> int:
+        """Frames of the shortest motion that can be generated: one latent time cell."""
+        return self.spec.frames_per_cell
+
+    @overload
+    def generate(
+        self,
+        text: str,
+        seconds: float | Sequence[float] | None = ...,
+        *,
+        frames: int | Sequence[int] | None = ...,
+        seed: int | Sequence[int] = ...,
+        guidance: float | None = ...,
+        temperature: float | None = ...,
+        batch_size: int = ...,
+    ) -> Motion: ...
+
+    @overload
+    def generate(
+        self,
+        text: list[str],
+        seconds: float | Sequence[float] | None = ...,
+        *,
+        frames: int | Sequence[int] | None = ...,
+        seed: int | Sequence[int] = ...,
+        guidance: float | None = ...,
+        temperature: float | None = ...,
+        batch_size: int = ...,
+    ) -> list[Motion]: ...
+
+    def generate(
+        self,
+        text: str | list[str],
+        seconds: float | Sequence[float] | None = None,
+        *,
+        frames: int | Sequence[int] | None = None,
+        seed: int | Sequence[int] = 0,
+        guidance: float | None = None,
+        temperature: float | None = None,
+        batch_size: int = 64,
+    ) -> Motion | list[Motion]:
+        """Make a motion of a sentence, or one of each sentence of a list.
+
+        A motion depends on its sentence, length, seed, guidance and temperature alone, not on the others of the list.
+
+        Args:
+            text: a sentence, or several.
+            seconds: length, one for all or one each. Either this or `frames` is given.
+            frames: length in frames at the model's rate.
+            seed: one each; or one number, which is the first sentence's: the next one has the next number.
+            guidance: how closely the text is followed; default: what the model was saved with.
+            temperature: of the sampling; default: what the model was saved with.
+            batch_size: most motions computed at a time. Motions of similar length are computed together.
+
+        Returns:
+            One motion for one sentence, else a list in the order of the sentences.
+
+        Raises:
+            UserError: the folder holds no text-to-motion model; an empty or too long sentence; a length outside the
+                limits; wrong numbers of lengths or seeds; guidance or temperature out of range.
+        """
+        texts = [text] if isinstance(text, str) else list(text)
+        self._check_texts(texts)
+        lengths = self._lengths(len(texts), seconds, frames)
+        seeds = list(range(seed, seed + len(texts))) if isinstance(seed, int) else list(seed)
+        if len(seeds) != len(texts):
+            raise UserError(f"{len(seeds)} seeds for {len(texts)} sentences; give one, or one each")
+        ar, encoder = self._generator()
+        usual = self._bundle.sampling
+        strength = usual.get("guidance", GUIDANCE) if guidance is None else guidance
+        warmth = usual.get("temperature", TEMPERATURE) if temperature is None else temperature
+        tokenizer = self._bundle.tokenizer
+        order = sorted(range(len(texts)), key=lambda row: -lengths[row])
+        motions: dict[int, Motion] = {}
+        bar = tqdm(total=len(texts), desc="generating", unit="motion", delay=2, disable=None)  # on terminals
+        with bar, torch.no_grad():
+            for start in range(0, len(order), batch_size):
+                rows = order[start : start + batch_size]
+                sizes = torch.tensor([lengths[row] for row in rows], device=self.device)
+                words = encoder([texts[row] for row in rows]).to(self.device)
+                made = generate(
+                    ar,
+                    tokenizer.pyramid,
+                    words,
+                    sizes,
+                    generators=seeded_generators([seeds[row] for row in rows]),
+                    guidance=strength,
+                    temperature=warmth,
+                )
+                features = tokenizer.decode(made.latent, sizes)
+                motions.update(zip(rows, self._motions(features, sizes), strict=True))
+                bar.update(len(rows))
+        return motions[0] if isinstance(text, str) else [motions[row] for row in range(len(texts))]
+
+    def prepare(self, motion: Motion) -> Motion:
+        """Return a motion as the model sees it: at its frame rate, starting over the origin, one frame shorter.
+
+        The lowest joint is put on the floor, as in the training data. `reconstruct` is to be compared with this.
+
+        Raises:
+            UserError: another skeleton, or fewer than two frames at the model's rate.
+        """
+        return self._layout.to_motion(self._features(motion), self.facts.skeleton, self.facts.fps)
+
+    def reconstruct(self, motion: Motion) -> Motion:
+        """Pass a motion of any length through the tokenizer: to bits and back.
+
+        A motion longer than the model's longest is cut into equal windows; since features hold velocities, the
+        decoded windows join without a jump of the path.
+
+        Raises:
+            UserError: another skeleton, or fewer than two frames at the model's rate.
+        """
+        return self._layout.to_motion(
+            self.reconstruct_features(self._features(motion)), self.facts.skeleton, self.facts.fps
+        )
+
+    @torch.no_grad()
+    def reconstruct_features(self, features: Tensor) -> Tensor:
+        """Pass features (T, F), in their own units, through the tokenizer; returns (T, F)."""
+        tokenizer = self._bundle.tokenizer
+        count = math.ceil(len(features) / self.max_frames)
+        decoded = []
+        for window in self._normaliser.normalise(features).tensor_split(count):
+            length = torch.tensor([len(window)], device=self.device)
+            decoded.append(tokenizer(window[None].to(self.device), length).reconstruction[0].cpu())
+        return self._normaliser.denormalise(torch.cat(decoded))
+
+    def _motions(self, features: Tensor, lengths: Tensor) -> Iterator[Motion]:
+        """Yield the motion of each row of normalised features (B, T, F)."""
+        units = self._normaliser.denormalise(features.float().cpu())
+        for row, length in zip(units, lengths.tolist(), strict=True):
+            yield make_rigid(self._layout.to_motion(row[:length], self.facts.skeleton, self.facts.fps))
+
+    def _features(self, motion: Motion) -> Tensor:
+        """Return features (T-1, F), as the training data was made."""
+        own, skeleton = motion.skeleton, self.facts.skeleton
+        if own.joints != skeleton.joints or own.parents != skeleton.parents:
+            raise UserError(
+                f"the motion has skeleton {own.name} of {len(own.joints)} joints;"
+                f" this model was trained on {skeleton.name} of {len(skeleton.joints)} joints"
+            )
+        return self._layout.from_motion(motion.resample(self.facts.fps).canonical(floor=True))
+
+    def _generator(self) -> tuple[NextScaleTransformer, TextEncoder]:
+        if self._bundle.ar is None or self._bundle.text is None:
+            raise UserError(
+                "this folder holds a tokenizer alone; to generate, train stage 2 on it (`make train-ar`)"
+                " and load the folder that makes"
+            )
+        return self._bundle.ar, self._bundle.text
+
+    def _check_texts(self, texts: Sequence[str]) -> None:
+        if not texts:
+            raise UserError("no sentence given; say what the person does")
+        for number, text in enumerate(texts, start=1):
+            if not text.strip():
+                which = f"sentence {number} of {len(texts)}" if len(texts) > 1 else "the sentence"
+                raise UserError(f"{which} is empty; say what the person does")
+
+    def _lengths(
+        self, count: int, seconds: float | Sequence[float] | None, frames: int | Sequence[int] | None
+    ) -> list[int]:
+        """Return the frames of each motion."""
+        if (seconds is None) == (frames is None):
+            raise UserError("give the length as either seconds or frames")
+        given: float | Sequence[float] = seconds if seconds is not None else frames if frames is not None else 0
+        values = [given] * count if isinstance(given, int | float) else list(given)
+        if len(values) != count:
+            raise UserError(f"{len(values)} lengths for {count} sentences; give one, or one each")
+        fps, shortest, longest = self.facts.fps, self.min_frames, self.max_frames
+        lengths = []
+        for value in values:
+            length = value * fps if seconds is not None else value
+            if not (math.isfinite(length) and shortest <= round(length) <= longest):
+                unit = "seconds" if seconds is not None else "frames"
+                raise UserError(
+                    f"{value:g} {unit}: this model makes motions of {shortest / fps:.2f} to {longest / fps:.2f} seconds"
+                    f" ({shortest} to {longest} frames at {fps:g} frames per second)"
+                )
+            lengths.append(round(length))
+        return lengths
