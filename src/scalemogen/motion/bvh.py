@@ -13,14 +13,13 @@ from torch import Tensor
 
 from scalemogen.errors import UserError
 from scalemogen.motion.bvh_text import BVHText, Node, parse
-from scalemogen.motion.kinematics import forward_kinematics, multiply, rotate
-from scalemogen.motion.record import Motion
+from scalemogen.motion.kinematics import forward_kinematics
+from scalemogen.motion.record import SAME_BONES, Motion
+from scalemogen.motion.rotations import multiply, rotate
 from scalemogen.skeletons import Skeleton, derive_skeleton
 
 Unit = Literal["auto", "m", "cm", "mm"]
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
-SAME_BONES = 1e-3
-"""Metres by which a person's bones may differ from the skeleton's and still count as them."""
 
 
 def read_bvh(

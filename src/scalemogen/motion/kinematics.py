@@ -8,58 +8,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
-import roma
 import torch
 from torch import Tensor
 
+from scalemogen.motion.rotations import fit_rotation, inverse, multiply, rotate
+
 
 @lru_cache(maxsize=256)
-def depth_levels(parents: tuple[int, ...]) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
-    """Return (joints, their parents) per depth below the root, so that a tree is walked level by level."""
+def _levels(parents: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
+    """Return, per depth below the root, the joints and where their parents stand among the joints one level up."""
     depth = [0] * len(parents)
     for joint, parent in enumerate(parents[1:], start=1):
         depth[joint] = depth[parent] + 1
-    levels = []
-    for level in range(1, max(depth) + 1):
-        joints = tuple(j for j, d in enumerate(depth) if d == level)
-        levels.append((joints, tuple(parents[j] for j in joints)))
-    return tuple(levels)
+    rows = [[j for j, d in enumerate(depth) if d == level] for level in range(max(depth) + 1)]
+    return [(row, [above.index(parents[j]) for j in row]) for above, row in pairwise(rows)]
 
 
-def multiply(left: Tensor, right: Tensor) -> Tensor:
-    """Quaternion product `left` after `right`, (..., 4), broadcasting leading axes."""
-    left, right = torch.broadcast_tensors(left, right)
-    return roma.quat_product(left, right)
-
-
-def rotate(rotations: Tensor, vectors: Tensor) -> Tensor:
-    """Turn vectors (..., 3) by quaternions (..., 4), broadcasting leading axes."""
-    shape = torch.broadcast_shapes(rotations.shape[:-1], vectors.shape[:-1])
-    return roma.quat_action(rotations.expand(*shape, 4), vectors.expand(*shape, 3))
-
-
-def inverse(rotations: Tensor) -> Tensor:
-    """Inverse of unit quaternions (..., 4)."""
-    return roma.quat_conjugation(rotations)
-
-
-def about_y(angles: Tensor) -> Tensor:
-    """Quaternions (..., 4) that turn by `angles` (...) radians about the vertical axis; +Z goes towards +X."""
-    zero = torch.zeros_like(angles)
-    return torch.stack((zero, torch.sin(angles / 2), zero, torch.cos(angles / 2)), dim=-1)
+@lru_cache(maxsize=256)
+def _ancestry(parents: tuple[int, ...]) -> Tensor:
+    """Return (J, J-1): 1 where bone b, which leads to joint b + 1, lies on the way from the root to joint j."""
+    ways = torch.zeros(len(parents), len(parents))
+    for joint, parent in enumerate(parents[1:], start=1):
+        ways[joint] = ways[parent]
+        ways[joint, joint] = 1.0
+    return ways[:, 1:]
 
 
 def global_rotations(rotations: Tensor, parents: Sequence[int]) -> Tensor:
     """Chain local rotations (..., J, 4) from the root down; returns rotations in the world (..., J, 4)."""
-    found = [rotations[..., :1, :]]
-    order = [0]
-    for joints, above in depth_levels(tuple(parents)):
-        slots = [order.index(p) for p in above]
-        world = torch.cat(found, dim=-2)[..., slots, :]
-        found.append(multiply(world, rotations[..., list(joints), :]))
+    found, order = [rotations[..., :1, :]], [0]
+    for joints, places in _levels(tuple(parents)):
+        found.append(multiply(found[-1][..., places, :], rotations[..., joints, :]))
         order += joints
-    return _in_joint_order(torch.cat(found, dim=-2), order)
+    return torch.cat(found, dim=-2)[..., sorted(range(len(order)), key=order.__getitem__), :]
 
 
 def local_rotations(world: Tensor, parents: Sequence[int]) -> Tensor:
@@ -82,38 +65,15 @@ def forward_kinematics(rotations: Tensor, root: Tensor, offsets: Tensor, parents
     """
     world = global_rotations(rotations, parents)
     bones = rotate(world[..., list(parents[1:]), :], offsets[..., 1:, :])
-    return accumulate_bones(bones, root, parents)
+    return root[..., None, :] + torch.einsum("jb,...bc->...jc", _ancestry(tuple(parents)).to(bones), bones)
 
 
-def accumulate_bones(bones: Tensor, root: Tensor, parents: Sequence[int]) -> Tensor:
-    """Add bone vectors (..., J-1, 3), given in the world, along the tree, starting at `root` (..., 3)."""
-    found = [root[..., None, :]]
-    order = [0]
-    for joints, above in depth_levels(tuple(parents)):
-        slots = [order.index(p) for p in above]
-        start = torch.cat(found, dim=-2)[..., slots, :]
-        found.append(start + bones[..., [j - 1 for j in joints], :])
-        order += joints
-    return _in_joint_order(torch.cat(found, dim=-2), order)
-
-
-def _in_joint_order(values: Tensor, order: Sequence[int]) -> Tensor:
-    places = sorted(range(len(order)), key=order.__getitem__)
-    return values[..., places, :]
-
-
-def between(source: Tensor, target: Tensor) -> Tensor:
-    """Smallest rotations (..., 4) that turn directions `source` (..., 3) into `target` (..., 3).
-
-    Lengths do not matter. Opposite directions are joined by half a turn about some axis across `source`.
-    """
-    source, target = torch.broadcast_tensors(_unit(source), _unit(target))
-    w = 1 + (source * target).sum(-1, keepdim=True)
-    smallest = source.abs().argmin(-1, keepdim=True)
-    other = torch.zeros_like(source).scatter(-1, smallest, 1.0)
-    opposite = w < 1e-6
-    axis = torch.where(opposite, torch.linalg.cross(source, other), torch.linalg.cross(source, target))
-    return _unit(torch.cat((axis, torch.where(opposite, torch.zeros_like(w), w)), dim=-1))
+def bone_vectors(positions: Tensor, rotations: Tensor, parents: Sequence[int]) -> Tensor:
+    """Undo `forward_kinematics`: offsets (..., J, 3) of every frame, in the parent's frame; the root's are zero."""
+    world = global_rotations(rotations, parents)
+    above = list(parents[1:])
+    bones = rotate(inverse(world[..., above, :]), positions[..., 1:, :] - positions[..., above, :])
+    return torch.cat((torch.zeros_like(positions[..., :1, :]), bones), dim=-2)
 
 
 def inverse_kinematics(positions: Tensor, offsets: Tensor, parents: Sequence[int]) -> Tensor:
@@ -140,20 +100,3 @@ def inverse_kinematics(positions: Tensor, offsets: Tensor, parents: Sequence[int
         local.append(found)
         world.append(multiply(above, found))
     return torch.stack(local, dim=-2)
-
-
-def fit_rotation(source: Tensor, target: Tensor) -> Tensor:
-    """Rotations (..., 4) that best turn `source` (n, 3) into `target` (..., n, 3), in the least-squares sense.
-
-    Where the source vectors lie on one line the twist about it is free; the smallest rotation is taken.
-    """
-    spread = torch.linalg.svdvals(source.double())
-    if len(source) < 2 or spread[1] < 1e-3 * spread[0]:
-        longest = torch.linalg.vector_norm(source, dim=-1).argmax()
-        return between(source[longest], target[..., longest, :])
-    moment = torch.einsum("...ni,nj->...ij", target, source)
-    return roma.rotmat_to_unitquat(roma.special_procrustes(moment))
-
-
-def _unit(vectors: Tensor) -> Tensor:
-    return vectors / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).clamp_min(1e-12)

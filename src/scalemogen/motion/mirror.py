@@ -13,7 +13,7 @@ import roma
 import torch
 from torch import Tensor
 
-from scalemogen.motion.kinematics import inverse, multiply
+from scalemogen.motion.rotations import inverse, multiply
 from scalemogen.skeletons import Skeleton
 
 _X, _Y, _Z = (torch.diag(torch.tensor(signs, dtype=torch.float64)) for signs in ((-1, 1, 1), (1, -1, 1), (1, 1, -1)))
@@ -79,4 +79,5 @@ def _refined(kind: Tensor, own: Tensor, partner: Tensor) -> Tensor:
     """Return the reflection nearest to `kind` among those that fit the bones best."""
     moment = own.T @ partner
     weight = 1e-6 * moment.norm().clamp_min(1e-6)
-    return -roma.special_procrustes(-(moment + weight * kind))
+    nearest: Tensor = roma.special_procrustes(-(moment + weight * kind))
+    return -nearest

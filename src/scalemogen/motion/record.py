@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 
 import roma
@@ -13,9 +14,13 @@ from torch import Tensor
 
 from scalemogen.errors import UserError
 from scalemogen.motion.heading import facing_angle
-from scalemogen.motion.kinematics import about_y, forward_kinematics, multiply, rotate
+from scalemogen.motion.kinematics import bone_vectors, forward_kinematics, inverse_kinematics
 from scalemogen.motion.mirror import mirror_offsets, mirror_positions, mirror_rotations
+from scalemogen.motion.rotations import about_y, inverse, multiply, turn_about_y
 from scalemogen.skeletons import Skeleton
+
+SAME_BONES = 1e-3
+"""Metres by which a person's bones may differ from the skeleton's and still count as them."""
 
 Writer = Callable[["Motion", Path], None]
 WRITERS: dict[str, Writer] = {}
@@ -77,6 +82,15 @@ class Motion:
         own = None if offsets is None else offsets.float()
         return cls(skeleton, positions.float(), rotations.float(), fps, own)
 
+    @classmethod
+    def from_positions(cls, skeleton: Skeleton, positions: Tensor, fps: float) -> Motion:
+        """Build from positions (T, J, 3) alone; rotations are fitted, without twist (see `inverse_kinematics`)."""
+        offsets = torch.tensor(skeleton.offsets, dtype=torch.float64)
+        rotations = inverse_kinematics(positions.double(), offsets, skeleton.parents)
+        bones = bone_vectors(positions.double(), rotations, skeleton.parents).mean(dim=0)
+        own = None if bool((bones - offsets)[1:].abs().max() < SAME_BONES) else bones.float()
+        return cls(skeleton, positions.float(), rotations.float(), fps, own)
+
     @property
     def frames(self) -> int:
         """T, the number of frames."""
@@ -116,14 +130,19 @@ class Motion:
             return replace(self, fps=fps)
         count = math.floor((self.frames - 1) * fps / self.fps + 1e-6) + 1
         at = torch.arange(count, dtype=torch.float64) * (self.fps / fps)
-        below = at.floor().long().clamp(0, max(self.frames - 2, 0))
+        below = at.floor().long().clamp_max(max(self.frames - 2, 0))
         above = (below + 1).clamp_max(self.frames - 1)
-        weight = (at - below)[:, None]
-        root = torch.lerp(self.root.double()[below], self.root.double()[above], weight)
-        turn = shortest_relative(self.rotations.double()[below], self.rotations.double()[above])
-        part = roma.rotvec_to_unitquat(roma.unitquat_to_rotvec(turn) * weight[..., None])
-        rotations = multiply(self.rotations.double()[below], part)
-        return Motion.from_rotations(self.skeleton, rotations, root, fps, self.offsets)
+        share = (at - below)[:, None]
+        turns, joints = self.rotations.double(), self.positions.double()
+        bones = bone_vectors(joints, turns, self.skeleton.parents)
+        rotations = _slerp(turns[below], turns[above], share[..., None])
+        positions = forward_kinematics(
+            rotations,
+            torch.lerp(joints[below, 0], joints[above, 0], share),
+            torch.lerp(bones[below], bones[above], share[..., None]),
+            self.skeleton.parents,
+        )
+        return replace(self, positions=positions.float(), rotations=rotations.float(), fps=fps)
 
     def mirrored(self) -> Motion:
         """Return the motion seen in a mirror at x = 0: what the left side did, the right side does."""
@@ -140,12 +159,12 @@ class Motion:
         Args:
             floor: also put the lowest joint of the whole motion at height 0.
         """
-        turn = about_y(-facing_angle(self.positions[:1].double(), self.skeleton.facing))
-        shift = self.root[0].double() * torch.tensor([1.0, 0.0, 1.0])
-        positions = rotate(turn[:, None], self.positions.double() - shift).float()
-        if floor:
-            positions = positions - positions[..., 1].min() * torch.tensor([0.0, 1.0, 0.0])
-        root = multiply(turn, self.rotations[:, 0].double()).float()
+        joints = self.positions.double()
+        angle = -facing_angle(joints[:1], self.skeleton.facing)
+        height = joints[..., 1].min() if floor else joints.new_zeros(())
+        origin = torch.stack((joints[0, 0, 0], height, joints[0, 0, 2]))
+        positions = turn_about_y(joints - origin, angle[:, None]).float()
+        root = multiply(about_y(angle), self.rotations[:, 0].double()).float()
         rotations = torch.cat((root[:, None], self.rotations[:, 1:]), dim=1)
         return replace(self, positions=positions, rotations=rotations)
 
@@ -156,15 +175,18 @@ class Motion:
             UserError: no writer for the suffix.
         """
         target = Path(path)
-        writer = WRITERS.get(target.suffix.lower())
-        if writer is None:
-            known = ", ".join(sorted(WRITERS)) or "none; import scalemogen.export"
+        if target.suffix.lower() not in WRITERS:
+            import_module("scalemogen.export")  # registers its formats
+        if target.suffix.lower() not in WRITERS:
+            known = ", ".join(sorted(WRITERS))
             raise UserError(f"{target}: no writer for the suffix {target.suffix!r}; known: {known}")
+        writer = WRITERS[target.suffix.lower()]
         writer(self, target)
         return target
 
 
-def shortest_relative(start: Tensor, end: Tensor) -> Tensor:
-    """Rotations (..., 4) that lead from `start` to `end`, seen from `start`, on the shorter way round."""
-    turn = multiply(roma.quat_conjugation(start), end)
-    return torch.where(turn[..., 3:] < 0, -turn, turn)
+def _slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
+    """Rotations (..., 4) that lie `share` (..., 1) of the shorter way from `start` to `end`."""
+    turn = multiply(inverse(start), end)
+    turn = torch.where(turn[..., 3:] < 0, -turn, turn)
+    return multiply(start, roma.rotvec_to_unitquat(roma.unitquat_to_rotvec(turn) * share))

@@ -16,8 +16,8 @@ from einops import rearrange
 from torch import Tensor
 
 from scalemogen.errors import UserError
-from scalemogen.motion.kinematics import about_y, rotate
 from scalemogen.motion.record import Motion
+from scalemogen.motion.rotations import turn_about_y
 from scalemogen.skeletons import Skeleton
 
 ROOT = 4
@@ -87,10 +87,10 @@ class FeatureLayout(ABC):
         angle = torch.cat((start, turns), dim=-1)
         at = angle[..., 1:] if self.step_after_turn else angle[..., :-1]
         sin, cos = torch.sin(at), torch.cos(at)
-        x, z = features[..., :-1, 1], features[..., :-1, 2]
-        path_x = torch.cat((start, (cos * x + sin * z).cumsum(-1)), dim=-1)
-        path_z = torch.cat((start, (cos * z - sin * x).cumsum(-1)), dim=-1)
-        return angle, torch.stack((path_x, features[..., 3], path_z), dim=-1)
+        left, forward = features[..., :-1, 1], features[..., :-1, 2]
+        x = torch.cat((start, (cos * left + sin * forward).cumsum(-1)), dim=-1)
+        z = torch.cat((start, (cos * forward - sin * left).cumsum(-1)), dim=-1)
+        return angle, torch.stack((x, features[..., 3], z), dim=-1)
 
     def from_motion(self, motion: Motion) -> Tensor:
         """Return float32 features (T-1, F) of one motion, on its skeleton's offsets.
@@ -111,7 +111,7 @@ class FeatureLayout(ABC):
     def root_channels(self, angle: Tensor, root: Tensor) -> Tensor:
         """Return the four root channels (..., T-1, 4) from heading (..., T) and root positions (..., T, 3)."""
         at = angle[..., 1:] if self.step_after_turn else angle[..., :-1]
-        step = rotate(about_y(-at), root.diff(dim=-2))
+        step = turn_about_y(root.diff(dim=-2), -at)
         turns = angle.diff(dim=-1) / self.turn
         return torch.stack((turns, step[..., 0], step[..., 2], root[..., :-1, 1]), dim=-1)
 

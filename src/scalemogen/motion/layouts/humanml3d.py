@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from scalemogen.motion.heading import heading
-from scalemogen.motion.kinematics import about_y, fit_rotation, inverse, multiply, rotate
 from scalemogen.motion.layouts.base import (
     ROOT,
     FeatureLayout,
@@ -24,7 +23,7 @@ from scalemogen.motion.layouts.base import (
     joint_count,
     split,
 )
-from scalemogen.motion.rotations6d import from_six, to_six
+from scalemogen.motion.rotations import about_y, fit_rotation, from_six, inverse, multiply, to_six, turn_about_y
 from scalemogen.skeletons import Skeleton
 
 FIXED = -5
@@ -73,14 +72,14 @@ class HumanML3DBlocks(FeatureLayout):
         joints = joint_count(features.shape[-1], FIXED)
         sizes = [ROOT, 3 * (joints - 1), 6 * (joints - 1), 3 * joints]
         sizes.append(features.shape[-1] - sum(sizes))
-        root, positions, rotations, velocities, contacts = features.split(sizes, dim=-1)
+        root, positions, rotations, velocities, contacts = torch.split(features, sizes, dim=-1)
         return Blocks(root, split(positions, 3), split(rotations, 6), split(velocities, 3), contacts)
 
     def positions(self, features: Tensor) -> Tensor:
         """Return joints (..., T, J, 3) from the stored positions and the root's path."""
         angle, root = self.root_path(features)
         flat = root * root.new_tensor([1.0, 0.0, 1.0])
-        others = rotate(about_y(angle)[..., None, :], self.cut(features).positions) + flat[..., None, :]
+        others = turn_about_y(self.cut(features).positions, angle[..., None]) + flat[..., None, :]
         return torch.cat((root[..., None, :], others), dim=-2)
 
     def assemble(self, positions: Tensor, angle: Tensor, six: Tensor, contacts: Tensor) -> Tensor:
@@ -92,10 +91,10 @@ class HumanML3DBlocks(FeatureLayout):
             six: (..., T, J-1, 6) rotations.
             contacts: (..., T-1, C).
         """
-        back = about_y(-angle)[..., None, :]
+        back = -angle[..., None]
         flat = positions.new_tensor([1.0, 0.0, 1.0])
-        placed = rotate(back, positions[..., 1:, :] - positions[..., :1, :] * flat)
-        velocities = rotate(back[..., :-1, :, :], positions.diff(dim=-3))
+        placed = turn_about_y(positions[..., 1:, :] - positions[..., :1, :] * flat, back)
+        velocities = turn_about_y(positions.diff(dim=-3), back[..., :-1, :])
         blocks = (placed[..., :-1, :, :], six[..., :-1, :, :], velocities)
         root = self.root_channels(angle, positions[..., 0, :])
         return torch.cat((root, *(join(block) for block in blocks), contacts), dim=-1)

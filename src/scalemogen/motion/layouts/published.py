@@ -14,9 +14,9 @@ from torch import Tensor
 
 from scalemogen.errors import UserError
 from scalemogen.motion.heading import facing_angle, smooth
-from scalemogen.motion.kinematics import about_y, between, inverse, inverse_kinematics, multiply, rotate
+from scalemogen.motion.kinematics import inverse_kinematics
 from scalemogen.motion.layouts.humanml3d import HumanML3DBlocks
-from scalemogen.motion.rotations6d import to_six
+from scalemogen.motion.rotations import about_y, between, inverse, multiply, to_six, turn_about_y
 from scalemogen.skeletons import Skeleton
 
 SMOOTHING_FRAMES = 20.0
@@ -89,7 +89,7 @@ class PublishedHumanML3DLayout(HumanML3DBlocks):
             )
         wide = positions.double()
         start = facing_angle(wide[..., :1, :, :], convention.facing)
-        wide = rotate(about_y(-start)[..., None, :], wide)
+        wide = turn_about_y(wide, -start[..., None])
         angle = _heading(wide, convention.facing)
         feet = wide[..., list(skeleton.contacts), :].diff(dim=-3)
         contacts = (feet.square().sum(-1) < convention.contact).to(wide)

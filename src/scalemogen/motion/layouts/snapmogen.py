@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from scalemogen.motion.heading import heading
-from scalemogen.motion.kinematics import about_y, global_rotations, local_rotations, multiply, rotate
+from scalemogen.motion.kinematics import global_rotations, local_rotations
 from scalemogen.motion.layouts.base import (
     ROOT,
     FeatureLayout,
@@ -24,7 +24,7 @@ from scalemogen.motion.layouts.base import (
     joint_count,
     split,
 )
-from scalemogen.motion.rotations6d import from_six, to_six
+from scalemogen.motion.rotations import about_y, from_six, multiply, to_six, turn_about_y
 from scalemogen.skeletons import Skeleton
 
 FIXED = 4
@@ -63,10 +63,9 @@ class SnapMoGenLayout(FeatureLayout):
         """Return features (..., T-1, F); see `FeatureLayout.encode`."""
         wide = positions.double()
         angle = heading(wide, skeleton.facing, fps)
-        back = about_y(-angle)[..., None, :]
         flat = wide.new_tensor([1.0, 0.0, 1.0])
-        placed = rotate(back, wide - wide[..., :1, :] * flat)
-        turned = multiply(back, global_rotations(rotations.double(), skeleton.parents))
+        placed = turn_about_y(wide - wide[..., :1, :] * flat, -angle[..., None])
+        turned = multiply(about_y(-angle)[..., None, :], global_rotations(rotations.double(), skeleton.parents))
         blocks = (to_six(turned)[..., :-1, :, :], placed[..., :-1, :, :], placed.diff(dim=-3))
         root = self.root_channels(angle, wide[..., 0, :])
         contacts = find_contacts(wide, skeleton, fps)
@@ -79,7 +78,7 @@ class SnapMoGenLayout(FeatureLayout):
         placed = split(features[..., start : start + 3 * joints], 3)
         angle, root = self.root_path(features)
         flat = root * root.new_tensor([1.0, 0.0, 1.0])
-        return rotate(about_y(angle)[..., None, :], placed) + flat[..., None, :]
+        return turn_about_y(placed, angle[..., None]) + flat[..., None, :]
 
     def decode(self, features: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
         """Return joints (..., T, J, 3) and local rotations (..., T, J, 4)."""
