@@ -153,6 +153,14 @@ class Motion:
             offsets=None if self.offsets is None else mirror_offsets(self.offsets, self.skeleton),
         )
 
+    def retargeted(self) -> Motion:
+        """Return the motion on the skeleton's own bones: the same rotations, the path scaled by the legs' length."""
+        if self.offsets is None:
+            return self
+        own, common = (_reach(bones, self.skeleton) for bones in (self.offsets, torch.tensor(self.skeleton.offsets)))
+        root = self.root.double() * (common / own if own > 0 else 1.0)
+        return Motion.from_rotations(self.skeleton, self.rotations.double(), root, self.fps)
+
     def canonical(self, floor: bool = False) -> Motion:
         """Return the motion moved and turned so that it starts over the origin, facing +Z.
 
@@ -183,6 +191,17 @@ class Motion:
         writer = WRITERS[target.suffix.lower()]
         writer(self, target)
         return target
+
+
+def _reach(offsets: Tensor, skeleton: Skeleton) -> float:
+    """Length of the bones from the root to the foot joints, or of all bones where no foot is known."""
+    lengths = torch.linalg.vector_norm(offsets.double(), dim=-1).tolist()
+    total = 0.0
+    for foot in skeleton.contacts:
+        while foot > 0:
+            total += lengths[foot]
+            foot = skeleton.parents[foot]
+    return total or sum(lengths[1:])
 
 
 def _slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:

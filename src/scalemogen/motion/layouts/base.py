@@ -26,10 +26,10 @@ ROOT = 4
 SIZES = {"positions": 3, "rotations": 6, "velocities": 3}
 """Channels of one joint per block."""
 
-CONTACT_SPEED = 0.4
+CONTACT_SPEED = 0.3
 """Metres per second."""
 
-CONTACT_HEIGHT = 0.08
+CONTACT_HEIGHT = 0.05
 """Metres."""
 
 
@@ -93,7 +93,10 @@ class FeatureLayout(ABC):
         return angle, torch.stack((x, features[..., 3], z), dim=-1)
 
     def from_motion(self, motion: Motion) -> Tensor:
-        """Return float32 features (T-1, F) of one motion, on its skeleton's offsets.
+        """Return float32 features (T-1, F) of one motion.
+
+        A person with bones of their own should be retargeted first (`Motion.retargeted`): `decode` knows only the
+        skeleton's.
 
         Raises:
             UserError: the motion has fewer than two frames.
@@ -165,7 +168,7 @@ def find_contacts(positions: Tensor, skeleton: Skeleton, fps: float) -> Tensor:
     A joint rests while it is slower than CONTACT_SPEED and less than CONTACT_HEIGHT above its own lowest point.
     """
     feet = positions[..., list(skeleton.contacts), :]
-    speed = torch.linalg.vector_norm(feet.diff(dim=-3), dim=-1) * fps
+    speed: Tensor = torch.linalg.vector_norm(feet.diff(dim=-3), dim=-1) * fps
     lift = (feet[..., 1] - feet[..., 1].amin(dim=-2, keepdim=True))[..., :-1, :]
     return ((speed < CONTACT_SPEED) & (lift < CONTACT_HEIGHT)).to(positions)
 
