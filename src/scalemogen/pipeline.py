@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
@@ -11,17 +12,25 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from scalemogen.ar import NextScaleTransformer
+import scalemogen.export  # noqa: F401  (gives `Motion.save` its formats)
 from scalemogen.checkpoints import Bundle, load_folder
 from scalemogen.contracts import DataFacts, TokenSpec
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion, Normaliser, get_layout
 from scalemogen.motion.rigid import make_rigid
 from scalemogen.sampling import generate, seeded_generators
-from scalemogen.text import TextEncoder
 
 GUIDANCE, TEMPERATURE = 7.0, 1.3
 """The paper's sampling, for folders that name none."""
+
+SEEDS = 2**63
+
+
+@dataclass(frozen=True)
+class _Request:
+    text: str
+    frames: int
+    seed: int
 
 
 class TextToMotion:
@@ -128,34 +137,17 @@ class TextToMotion:
         """
         texts = [text] if isinstance(text, str) else list(text)
         self._check_texts(texts)
-        lengths = self._lengths(len(texts), seconds, frames)
-        seeds = list(range(seed, seed + len(texts))) if isinstance(seed, int) else list(seed)
-        if len(seeds) != len(texts):
-            raise UserError(f"{len(seeds)} seeds for {len(texts)} sentences; give one, or one each")
-        ar, encoder = self._generator()
-        usual = self._bundle.sampling
-        strength = usual.get("guidance", GUIDANCE) if guidance is None else guidance
-        warmth = usual.get("temperature", TEMPERATURE) if temperature is None else temperature
-        tokenizer = self._bundle.tokenizer
+        if batch_size < 1:
+            raise UserError(f"batch_size is {batch_size}; it must be at least 1")
+        lengths, seeds = self._lengths(len(texts), seconds, frames), self._seeds(len(texts), seed)
+        requests = [_Request(*request) for request in zip(texts, lengths, seeds, strict=True)]
         order = sorted(range(len(texts)), key=lambda row: -lengths[row])
         motions: dict[int, Motion] = {}
-        bar = tqdm(total=len(texts), desc="generating", unit="motion", delay=2, disable=None)  # on terminals
-        with bar, torch.no_grad():
+        with tqdm(total=len(texts), desc="generating", unit="motion", delay=2, disable=None) as bar:  # on terminals
             for start in range(0, len(order), batch_size):
                 rows = order[start : start + batch_size]
-                sizes = torch.tensor([lengths[row] for row in rows], device=self.device)
-                words = encoder([texts[row] for row in rows]).to(self.device)
-                made = generate(
-                    ar,
-                    tokenizer.pyramid,
-                    words,
-                    sizes,
-                    generators=seeded_generators([seeds[row] for row in rows]),
-                    guidance=strength,
-                    temperature=warmth,
-                )
-                features = tokenizer.decode(made.latent, sizes)
-                motions.update(zip(rows, self._motions(features, sizes), strict=True))
+                made = self._generate_batch([requests[row] for row in rows], guidance, temperature)
+                motions.update(zip(rows, made, strict=True))
                 bar.update(len(rows))
         return motions[0] if isinstance(text, str) else [motions[row] for row in range(len(texts))]
 
@@ -193,6 +185,29 @@ class TextToMotion:
             decoded.append(tokenizer(window[None].to(self.device), length).reconstruction[0].cpu())
         return self._normaliser.denormalise(torch.cat(decoded))
 
+    @torch.no_grad()
+    def _generate_batch(
+        self, requests: Sequence[_Request], guidance: float | None, temperature: float | None
+    ) -> list[Motion]:
+        """Return the motions of one batch; see `generate`."""
+        bundle, usual = self._bundle, self._bundle.sampling
+        if bundle.ar is None or bundle.text is None:
+            raise UserError(
+                "this folder holds a tokenizer alone; to generate, train stage 2 on it (`make train-ar`)"
+                " and load the folder that makes"
+            )
+        sizes = torch.tensor([request.frames for request in requests], device=self.device)
+        made = generate(
+            bundle.ar,
+            bundle.tokenizer.pyramid,
+            bundle.text([request.text for request in requests]).to(self.device),
+            sizes,
+            generators=seeded_generators([request.seed for request in requests]),
+            guidance=usual.get("guidance", GUIDANCE) if guidance is None else guidance,
+            temperature=usual.get("temperature", TEMPERATURE) if temperature is None else temperature,
+        )
+        return list(self._motions(bundle.tokenizer.decode(made.latent, sizes), sizes))
+
     def _motions(self, features: Tensor, lengths: Tensor) -> Iterator[Motion]:
         """Yield the motion of each row of normalised features (B, T, F)."""
         units = self._normaliser.denormalise(features.float().cpu())
@@ -209,14 +224,6 @@ class TextToMotion:
             )
         return self._layout.from_motion(motion.resample(self.facts.fps).canonical(floor=True))
 
-    def _generator(self) -> tuple[NextScaleTransformer, TextEncoder]:
-        if self._bundle.ar is None or self._bundle.text is None:
-            raise UserError(
-                "this folder holds a tokenizer alone; to generate, train stage 2 on it (`make train-ar`)"
-                " and load the folder that makes"
-            )
-        return self._bundle.ar, self._bundle.text
-
     def _check_texts(self, texts: Sequence[str]) -> None:
         if not texts:
             raise UserError("no sentence given; say what the person does")
@@ -224,6 +231,16 @@ class TextToMotion:
             if not text.strip():
                 which = f"sentence {number} of {len(texts)}" if len(texts) > 1 else "the sentence"
                 raise UserError(f"{which} is empty; say what the person does")
+
+    def _seeds(self, count: int, seed: int | Sequence[int]) -> list[int]:
+        """Return the seed of each motion."""
+        seeds = list(range(seed, seed + count)) if isinstance(seed, int) else list(seed)
+        if len(seeds) != count:
+            raise UserError(f"{len(seeds)} seeds for {count} sentences; give one, or one each")
+        for value in seeds:
+            if not 0 <= value < SEEDS:
+                raise UserError(f"seed {value}: must be at least 0 and below 2^63")
+        return seeds
 
     def _lengths(
         self, count: int, seconds: float | Sequence[float] | None, frames: int | Sequence[int] | None

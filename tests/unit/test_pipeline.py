@@ -1,0 +1,187 @@
+"""TextToMotion on a tiny model with random weights: same sample in any batch, clear refusals, exact bookkeeping."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from helpers.models import FPS, MAX_FRAMES, MIN_FRAMES, make_model
+from helpers.motions import make_motion
+from scalemogen.errors import UserError
+from scalemogen.metrics.functional import mpjpe_world
+from scalemogen.motion import Motion
+from scalemogen.pipeline import TextToMotion
+
+TEXTS = ["a person walks", "a person waves with the left hand", "a person jumps"]
+LENGTHS = [13, 29, 7]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("models") / "model")
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> TextToMotion:
+    return TextToMotion.from_pretrained(folder)
+
+
+def same(one: Motion, other: Motion) -> bool:
+    """Return whether joints agree to a micrometre: other batches, other order of float operations."""
+    return one.frames == other.frames and torch.allclose(one.positions, other.positions, atol=1e-6)
+
+
+def test_a_sentence_gives_a_motion(model: TextToMotion) -> None:
+    motion = model.generate(TEXTS[0], seconds=1.0, seed=3)
+    assert (motion.frames, motion.fps) == (20, FPS)
+    assert motion.skeleton.name == "humanml3d"
+    assert same(motion, model.generate(TEXTS[0], frames=20, seed=3))
+    assert not same(motion, model.generate(TEXTS[0], frames=20, seed=4))
+    assert not same(motion, model.generate(TEXTS[1], frames=20, seed=3))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 64])
+def test_batch_size_never_changes_a_motion(batch_size: int, model: TextToMotion) -> None:
+    together = model.generate(TEXTS, frames=LENGTHS, seed=5, batch_size=batch_size)
+    assert [motion.frames for motion in together] == LENGTHS
+    for number, (text, length) in enumerate(zip(TEXTS, LENGTHS, strict=True)):
+        assert same(together[number], model.generate(text, frames=length, seed=5 + number))
+
+
+def test_as_few_batches_as_possible_longest_first(model: TextToMotion, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[list[int]] = []
+    original = model._generate_batch
+
+    def counting(requests: Any, *options: Any) -> list[Motion]:
+        sizes.append([request.frames for request in requests])
+        return original(requests, *options)
+
+    monkeypatch.setattr(model, "_generate_batch", counting)
+    model.generate(["a person turns"] * 5, frames=[8, 31, 9, 30, 12], batch_size=2)
+    assert sizes == [[31, 30], [12, 9], [8]]
+
+
+def test_options_reach_the_sampling(model: TextToMotion) -> None:
+    usual = model.generate(TEXTS[0], frames=16)
+    assert same(usual, model.generate(TEXTS[0], frames=16, guidance=2.0, temperature=0.9))  # as the folder says
+    assert not same(usual, model.generate(TEXTS[0], frames=16, temperature=30.0))
+    assert not same(usual, model.generate(TEXTS[0], frames=16, guidance=9.0))
+
+
+def test_generated_motion_is_rigid(model: TextToMotion) -> None:
+    """Joints follow from rotations and the skeleton's bones, so that every format shows the same motion."""
+    motion = model.generate(TEXTS[0], frames=16)
+    again = Motion.from_rotations(motion.skeleton, motion.rotations, motion.root, motion.fps)
+    torch.testing.assert_close(again.positions, motion.positions, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"text": "  "}, "the sentence is empty"),
+        ({"text": ["a", ""]}, "sentence 2 of 2 is empty"),
+        ({"text": []}, "no sentence given"),
+        ({"seconds": 0}, r"0 seconds: this model makes motions of 0.20 to 1.60 seconds \(4 to 32 frames at 20 frames"),
+        ({"seconds": 1.7}, "1.7 seconds: this model makes"),
+        ({"seconds": float("nan")}, "nan seconds: this model makes"),
+        ({"seconds": float("inf")}, "inf seconds: this model makes"),
+        ({"seconds": None, "frames": 33}, "33 frames: this model makes"),
+        ({"seconds": None, "frames": -4}, "-4 frames: this model makes"),
+        ({"seconds": None}, "either seconds or frames"),
+        ({"frames": 8}, "either seconds or frames"),
+        ({"seconds": [1.0, 1.0]}, "2 lengths for 1 sentences"),
+        ({"seed": [1, 2]}, "2 seeds for 1 sentences"),
+        ({"seed": -1}, "seed -1"),
+        ({"seed": 2**63}, "seed 9223372036854775808"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"guidance": -1.0}, "guidance is -1"),
+        ({"temperature": 0.0}, "temperature is 0"),
+        ({"text": "walk " * 500}, "too long"),
+    ],
+)
+def test_bad_requests_are_refused(options: dict[str, Any], message: str, model: TextToMotion) -> None:
+    with pytest.raises(UserError, match=message):
+        model.generate(**{"text": "a person walks", "seconds": 1.0, **options})
+
+
+def test_limits_are_allowed(model: TextToMotion) -> None:
+    assert (model.min_frames, model.max_frames) == (MIN_FRAMES, MAX_FRAMES)
+    for frames in (MIN_FRAMES, MAX_FRAMES):
+        assert model.generate("a", frames=frames).frames == frames
+
+
+def test_folders_that_hold_no_model_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nowhere: no such model folder"):
+        TextToMotion.from_pretrained(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="no model folder"):
+        TextToMotion.from_pretrained(tmp_path)
+
+
+def test_a_tokenizer_alone_reconstructs_but_does_not_generate(tmp_path: Path) -> None:
+    model = TextToMotion.from_pretrained(make_model(tmp_path / "tokenizer", stage="tokenizer"))
+    assert model.reconstruct(make_motion()).frames == 22
+    with pytest.raises(UserError, match="a tokenizer alone"):
+        model.generate("a person walks", seconds=1)
+
+
+@pytest.mark.parametrize("frames", [2, 23, 33, 34, 101])
+def test_reconstruction_has_the_frames_of_the_prepared_motion(frames: int, model: TextToMotion) -> None:
+    motion = make_motion(frames=frames)
+    prepared = model.prepare(motion)
+    assert model.reconstruct(motion).frames == prepared.frames == frames - 1
+
+
+def test_preparing_only_moves_and_turns_the_motion(model: TextToMotion) -> None:
+    """Distances between joints stay; the rate is the model's; the start is the origin."""
+    motion = make_motion(frames=41, fps=40.0)
+    prepared = model.prepare(motion)
+    assert prepared.fps == FPS
+    assert prepared.frames == 20
+    assert prepared.root[0, [0, 2]].abs().max() < 1e-6
+    expected = motion.positions[0:40:2]
+    torch.testing.assert_close(
+        torch.cdist(prepared.positions, prepared.positions), torch.cdist(expected, expected), atol=1e-3, rtol=0
+    )
+    assert prepared.positions[..., 1].min().abs() < 0.05
+
+
+def test_windows_join_without_a_jump(model: TextToMotion, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a tokenizer that changes nothing, a motion three windows long comes back whole."""
+
+    class Exact(torch.nn.Module):
+        def forward(self, features: torch.Tensor, lengths: torch.Tensor) -> Any:
+            assert features.shape[1] == int(lengths[0]) <= MAX_FRAMES
+            return type("Output", (), {"reconstruction": features})
+
+    monkeypatch.setattr(model, "_bundle", replace(model._bundle, tokenizer=Exact()))  # type: ignore[arg-type]
+    motion = make_motion(frames=91)
+    assert float(mpjpe_world(model.reconstruct(motion).positions[None], model.prepare(motion).positions[None])) < 1e-5
+
+
+def test_another_skeleton_is_refused(model: TextToMotion) -> None:
+    message = "skeleton kit of 21 joints; this model was trained on humanml3d of 22 joints"
+    with pytest.raises(UserError, match=message):
+        model.reconstruct(make_motion("kit"))
+    with pytest.raises(UserError, match=message):
+        model.prepare(make_motion("kit"))
+
+
+def test_using_a_model_loads_no_training_framework(folder: Path) -> None:
+    code = f"""
+import sys
+from scalemogen import TextToMotion
+motion = TextToMotion.from_pretrained({str(folder)!r}).generate("a person walks", frames=8)
+motion.save({str(folder.parent / "walk.bvh")!r})
+print([name for name in ("lightning", "wandb", "jsonargparse", "matplotlib") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+    assert re.match(r"HIERARCHY\nROOT", (folder.parent / "walk.bvh").read_text())
