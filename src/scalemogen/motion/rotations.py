@@ -35,7 +35,10 @@ def about_y(angles: Tensor) -> Tensor:
 
 
 def turn_about_y(vectors: Tensor, angles: Tensor) -> Tensor:
-    """Turn vectors (..., 3) by `angles` (...) about the vertical axis: `rotate(about_y(angles), vectors)`, faster."""
+    """Turn vectors (..., 3) about the vertical axis: `rotate(about_y(angles), vectors)`, faster.
+
+    `angles` must expand to the leading axes of `vectors`.
+    """
     sin, cos = torch.sin(angles), torch.cos(angles)
     x, y, z = vectors.unbind(-1)
     return torch.stack((cos * x + sin * z, y, cos * z - sin * x), dim=-1)
