@@ -16,7 +16,10 @@ from scalemogen.sampling import Generated, generate
 from scalemogen.scales import Pyramid
 
 every_fixture = pytest.mark.parametrize("name", names("ar"))
-TAGS = ["gen0", "gen1", "gen2", "gen3", "gen4"]
+
+
+def tags(fixture: Fixture) -> list[str]:
+    return [entry["tag"] for entry in fixture.description["generations"]]
 
 
 def generation(fixture: Fixture, tag: str) -> dict[str, Any]:
@@ -65,27 +68,31 @@ class Recording(NextScaleTransformer):
 
 
 @every_fixture
-@pytest.mark.parametrize("tag", TAGS)
-def test_reference_mode_gives_every_bit(name: str, tag: str) -> None:
+def test_reference_mode_gives_every_bit(name: str) -> None:
     fixture = load(name)
     model = reference_transformer(fixture)
     model.__class__ = Recording
     assert isinstance(model, Recording)
-    model.seen = []
-    result = run(fixture, tag, model, "reference")
+    for tag in tags(fixture):
+        model.seen = []
+        _assert_reproduced(fixture, tag, run(fixture, tag, model, "reference"), model.seen)
+
+
+def _assert_reproduced(fixture: Fixture, tag: str, result: Generated, inputs: list[Tensor]) -> None:
     for k, bits in enumerate(result.maps.bits):
-        assert torch.equal(bits[0], fixture.scale(k, "bits", f"{tag}.").bool()), f"scale {k}"
+        assert torch.equal(bits[0], fixture.scale(k, "bits", f"{tag}.").bool()), f"{tag}, scale {k}"
         assert max_error(result.probabilities[k][0], fixture.scale(k, "p1", f"{tag}.")) <= 2e-5
         if f"{tag}.scale{k:02d}.input" in fixture.tensors:
-            assert max_error(model.seen[k - 1][0].flatten(0, 1), fixture.scale(k, "input", f"{tag}.")) <= 1e-5
+            assert max_error(inputs[k - 1][0].flatten(0, 1), fixture.scale(k, "input", f"{tag}.")) <= 1e-5
     assert max_error(result.latent[0], fixture[f"{tag}.quant_pre"].permute(1, 2, 0)) <= 1e-5
 
 
 @every_fixture
 def test_default_equals_reference_where_nothing_is_padded(name: str) -> None:
     fixture = load(name)
-    full = [tag for tag in TAGS if generation(fixture, tag)["m_len"] == fixture.spec.max_frames]
-    assert full
+    full = [tag for tag in tags(fixture) if generation(fixture, tag)["m_len"] == fixture.spec.max_frames]
+    if not full:
+        pytest.skip("no motion of full length in the fixture")
     for tag in full:
         result = run(fixture, tag, reference_transformer(fixture), "zero", ramp=True)
         for k, bits in enumerate(result.maps.bits):
@@ -97,13 +104,17 @@ def test_default_computes_only_cells_inside_the_motion(name: str) -> None:
     """Known defects: the reference computes its full length, and lets codes spill over the end of a motion."""
     fixture = load(name)
     model = reference_transformer(fixture)
-    short = [tag for tag in TAGS if generation(fixture, tag)["m_len"] < fixture.spec.max_frames]
-    for tag in short:
-        cropped, full = run(fixture, tag, model, "zero"), run(fixture, tag, model, "reference")
+    for tag in tags(fixture):
         cells = -(-generation(fixture, tag)["m_len"] // fixture.spec.frames_per_cell)
-        assert cropped.latent.shape[1] == cells < full.latent.shape[1] == fixture.spec.cells
-        assert full.latent[:, cells:].abs().max() > 0
-        first = fixture.scale(0, "bits", f"{tag}.").bool()
+        if cells == fixture.spec.cells:
+            continue
+        cropped, full = run(fixture, tag, model, "zero"), run(fixture, tag, model, "reference")
+        assert cropped.latent.shape[1] == cells
+        assert full.latent.shape[1] == fixture.spec.cells
+        if fixture.spec.sizes[0][0] == 1:
+            assert full.latent[:, cells:].abs().max() > 0, "the code of the one cell reaches over the end"
+        size = cropped.maps.bits[0].shape[1]
+        first = fixture.scale(0, "bits", f"{tag}.").bool()[:size]
         assert torch.equal(cropped.maps.bits[0][0], first), "the first scale has no input to differ in"
 
 

@@ -7,7 +7,7 @@ D bits per token, S words, E text width, M model width, H heads.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -109,8 +109,9 @@ class NextScaleTransformer(nn.Module):
         single_start: bool = False,
     ) -> None:
         super().__init__()
-        _check_sizes(width=width, depth=depth, heads=heads, text_width=text_width, text_max_tokens=text_max_tokens)
-        _check_rates(mlp_ratio=mlp_ratio, drop_path=drop_path, dropout=dropout)
+        sizes = {"width": width, "depth": depth, "heads": heads}
+        _check_sizes(sizes | {"text_width": text_width, "text_max_tokens": text_max_tokens})
+        _check_rates(mlp_ratio, drop_path, dropout)
         self.spec = spec
         self.single_start = single_start
         self.head_dim = _head_dim(width, heads)
@@ -230,7 +231,8 @@ class NextScaleTransformer(nn.Module):
         if key not in self._layouts:
             if len(self._layouts) >= KEPT_LAYOUTS:
                 self._layouts.clear()
-            self._layouts[key] = build_layout(self.spec, *key[:1], self.head_dim, self.start.device)
+            with torch.inference_mode(False):  # what validation leaves here, training must be able to use
+                self._layouts[key] = build_layout(self.spec, key[0], self.head_dim, self.start.device)
         return self._layouts[key]
 
     def _context(self, text: TextFeatures, dropped: Tensor | None) -> TextContext:
@@ -264,7 +266,7 @@ class NextScaleTransformer(nn.Module):
         return cast(Iterable[Block], self.blocks)
 
 
-def _check_sizes(**sizes: int) -> None:
+def _check_sizes(sizes: Mapping[str, int]) -> None:
     for name, value in sizes.items():
         if value < 1:
             raise UserError(f"ar: {name} is {value}; it must be at least 1")

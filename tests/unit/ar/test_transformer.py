@@ -174,6 +174,13 @@ def _double_inputs(model: NextScaleTransformer) -> tuple[Any, ...]:
     return quantised.inputs, toy_text(), quantised.maps.valid
 
 
+def test_training_after_validation_in_inference_mode() -> None:
+    model = toy_transformer()
+    with torch.inference_mode():
+        forward(model)
+    forward(model).sum().backward()
+
+
 @torch.no_grad()
 def test_long_prompts() -> None:
     """Padding beyond the maximum is cut off; words beyond it are an error."""
