@@ -84,12 +84,12 @@ def _find(source: str) -> Path:
 
     try:
         return Path(snapshot_download(source, allow_patterns=NEEDED_FILES))
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise UserError(
-            f"text encoder '{source}' is no local folder and could not be fetched from the Hugging Face hub: {reason} "
-            "Download it on a machine with a network and pass the local folder instead, or copy the hub's cache here "
-            "and set HF_HUB_OFFLINE=1."
+            f"text encoder '{source}' is no local folder and cannot be fetched from the Hugging Face hub ({reason}); "
+            "download it where there is a network and pass the local folder, "
+            "or copy the hub's cache here and set HF_HUB_OFFLINE=1"
         ) from error
 
 

@@ -55,7 +55,7 @@ def train_sentencepiece(captions: Iterable[str], vocab_size: int) -> bytes:
         byte_fallback=True,
         character_coverage=1.0,
         normalization_rule_name=FOLDING,
-        max_sentence_length=max(len(line.encode()) for line in lines) + 1,
+        max_sentence_length=max(10, *(len(line.encode()) + 1 for line in lines)),
         pad_id=PAD,
         eos_id=END,
         unk_id=UNKNOWN,
@@ -95,4 +95,5 @@ def _one_line(caption: str) -> str:
 
 def _letters(lines: Iterable[str]) -> set[str]:
     normaliser = SentencePieceNormalizer(rule_name=FOLDING)
-    return set().union(*(normaliser.normalize(line) for line in lines))
+    words = {word for line in lines for word in line.split(" ")}
+    return set().union(*(normaliser.normalize(word) for word in words))
