@@ -108,15 +108,22 @@ def check_tree(name: str, joints: Sequence[str], parents: Sequence[int], offsets
             raise UserError(f"{where}: the offset of joint {label} must be three finite metres, got {offset}")
 
 
+def check_numbers(name: str, field: str, numbers: Sequence[int], joints: int, size: int | None = None) -> None:
+    """Refuse numbers that are not joints, or not `size` of them.
+
+    Raises:
+        UserError: naming the skeleton and the field.
+    """
+    if any(not 0 <= joint < joints for joint in numbers) or (size is not None and len(numbers) != size):
+        wanted = f"{size or 'any'} joint numbers from 0 to {joints - 1}"
+        raise UserError(f"skeleton {name}: {field} {tuple(numbers)} must be {wanted}")
+
+
 def _check_sides(skeleton: Skeleton) -> None:
     where, count = f"skeleton {skeleton.name}", len(skeleton.joints)
-    for field, joints, size in (
-        ("contacts", skeleton.contacts, None),
-        ("mirror", skeleton.mirror, count),
-        ("facing", skeleton.facing, 4),
-    ):
-        if any(not 0 <= joint < count for joint in joints) or (size is not None and len(joints) != size):
-            raise UserError(f"{where}: {field} {joints} must be {size or 'any'} joint numbers from 0 to {count - 1}")
+    check_numbers(skeleton.name, "contacts", skeleton.contacts, count)
+    check_numbers(skeleton.name, "mirror", skeleton.mirror, count, count)
+    check_numbers(skeleton.name, "facing", skeleton.facing, count, 4)
     if len(set(skeleton.contacts)) < len(skeleton.contacts):
         raise UserError(f"{where}: contacts {skeleton.contacts} repeat a joint")
     for joint, partner in enumerate(skeleton.mirror):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from scalemogen.errors import UserError
-from scalemogen.skeletons.checks import check_tree
+from scalemogen.skeletons.checks import check_numbers, check_tree
 from scalemogen.skeletons.levels import part_chains, touching_links, two_levels
 from scalemogen.skeletons.parts import body_parts, part_kinds, part_names
 from scalemogen.skeletons.roles import find_contacts, find_facing
@@ -49,34 +49,28 @@ def derive_skeleton(
     Raises:
         UserError: the tree or something given is unsound.
     """
-    tree, rest = tuple(parents), tuple(_vector(offset) for offset in offsets)
+    tree, rest = tuple(parents), tuple(_vector(name, offset) for offset in offsets)
     check_tree(name, joints, tree, rest)
     mirror = find_mirror(joints, tree, rest) if mirror is None else tuple(mirror)
-    if len(mirror) != len(tree) or not all(0 <= partner < len(tree) for partner in mirror):
-        raise UserError(f"skeleton {name}: mirror {mirror} must be {len(tree)} joint numbers")
+    check_numbers(name, "mirror", mirror, len(tree), len(tree))
     sides, partners = joint_sides(joints, tree, rest, mirror), counterparts(joints, mirror)
-    if parts is None:
-        if pools is not None:
-            raise UserError(f"skeleton {name}: levels are given without parts; give the joints of every part too")
-        members = body_parts(tree, rest)
-        kinds = part_kinds(joints, members)
-        names = part_names(joints, members, kinds, sides)
-    else:
-        members, names = tuple(tuple(sorted(part)) for part in parts.values()), tuple(parts)
-        kinds = part_kinds(joints, members)
-    part_of = _part_of(name, joints, names, members)
+    if parts is None and pools is not None:
+        raise UserError(f"skeleton {name}: levels are given without parts; give the joints of every part too")
+    members = body_parts(tree, rest) if parts is None else tuple(tuple(sorted(part)) for part in parts.values())
+    part_of = _part_of(name, joints, members, tuple(parts or ()))
+    kinds = part_kinds(joints, members)
+    names = part_names(joints, members, kinds, sides) if parts is None else tuple(parts)
     if pools is None:
-        pools, links = two_levels(tree, members)
-    elif links is None:
-        links = touching_links(tree, pools)
+        pools, found_links = two_levels(tree, members)
+    else:
+        found_links = touching_links(tree, pools)
     if contacts is None:
         contacts = find_contacts(joints, tree, rest, members, kinds, sides, partners)
     if facing is None:
         facing = find_facing(tree, rest, members, kinds, sides, partners)
+    check_numbers(name, "facing", facing, len(tree), 4)
     left_hip, right_hip, left_shoulder, right_shoulder = facing
-    named_chains = dict(part_chains(tree, partners, part_of)) | {
-        key: tuple(chain) for key, chain in (chains or {}).items()
-    }
+    own_chains = {key: tuple(chain) for key, chain in (chains or {}).items()}
     return Skeleton(
         name=name,
         joints=tuple(joints),
@@ -87,19 +81,20 @@ def derive_skeleton(
         facing=(left_hip, right_hip, left_shoulder, right_shoulder),
         pools=tuple(pools),
         parts=names,
-        part_chains=tuple(named_chains.items()),
-        links=tuple(links),
+        part_chains=tuple((dict(part_chains(tree, partners, part_of)) | own_chains).items()),
+        links=found_links if links is None else tuple(links),
         part_of=part_of,
     )
 
 
-def _vector(offset: Sequence[float]) -> Vector:
-    x, y, z = (float(value) for value in offset)
-    return x, y, z
+def _vector(name: str, offset: Sequence[float]) -> Vector:
+    if len(offset) != 3:
+        raise UserError(f"skeleton {name}: an offset must be three finite metres, got {tuple(offset)}")
+    return float(offset[0]), float(offset[1]), float(offset[2])
 
 
 def _part_of(
-    name: str, joints: Sequence[str], parts: Sequence[str], members: Sequence[Sequence[int]]
+    name: str, joints: Sequence[str], members: Sequence[Sequence[int]], parts: Sequence[str]
 ) -> tuple[int, ...]:
     """Return the part of every joint; each joint must be in exactly one."""
     found: dict[int, int] = {}
