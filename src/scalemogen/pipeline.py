@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-import scalemogen.export  # noqa: F401  (gives `Motion.save` its formats)
 from scalemogen.checkpoints import Bundle, load_folder
 from scalemogen.contracts import DataFacts, TokenSpec
 from scalemogen.errors import UserError
@@ -24,6 +23,8 @@ GUIDANCE, TEMPERATURE = 7.0, 1.3
 """The paper's sampling, for folders that name none."""
 
 SEEDS = 2**63
+SAME_BONES = 1e-3
+"""Metres by which bones may differ from the skeleton's and still count as them."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,8 @@ class TextToMotion:
     def prepare(self, motion: Motion) -> Motion:
         """Return a motion as the model sees it: at its frame rate, starting over the origin, one frame shorter.
 
-        The lowest joint is put on the floor, as in the training data. `reconstruct` is to be compared with this.
+        A person with bones of their own gets the skeleton's, and the lowest joint is put on the floor, as in the
+        training data. `reconstruct` is to be compared with this.
 
         Raises:
             UserError: another skeleton, or fewer than two frames at the model's rate.
@@ -222,7 +224,9 @@ class TextToMotion:
                 f"the motion has skeleton {own.name} of {len(own.joints)} joints;"
                 f" this model was trained on {skeleton.name} of {len(skeleton.joints)} joints"
             )
-        return self._layout.from_motion(motion.resample(self.facts.fps).canonical(floor=True))
+        same = torch.allclose(motion.bones[1:], torch.tensor(skeleton.offsets)[1:], rtol=0, atol=SAME_BONES)
+        mapped = replace(motion, skeleton=skeleton, offsets=None if same else motion.bones)
+        return self._layout.from_motion(mapped.retargeted().resample(self.facts.fps).canonical(floor=True))
 
     def _check_texts(self, texts: Sequence[str]) -> None:
         if not texts:

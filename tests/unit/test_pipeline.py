@@ -152,6 +152,14 @@ def test_preparing_only_moves_and_turns_the_motion(model: TextToMotion) -> None:
     assert prepared.positions[..., 1].min().abs() < 0.05
 
 
+def test_a_tall_person_gets_the_skeletons_bones(model: TextToMotion) -> None:
+    motion = make_motion()
+    tall = Motion.from_rotations(
+        replace(motion.skeleton, name="mine"), motion.rotations, 1.2 * motion.root, motion.fps, 1.2 * motion.bones
+    )
+    torch.testing.assert_close(model.prepare(tall).positions, model.prepare(motion).positions, atol=1e-3, rtol=0)
+
+
 def test_windows_join_without_a_jump(model: TextToMotion, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a tokenizer that changes nothing, a motion three windows long comes back whole."""
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from scalemogen.errors import UserError
 from scalemogen.export.npz import read_npz
-from scalemogen.motion.bvh import read_bvh
-from scalemogen.motion.record import Motion
+from scalemogen.motion import Motion, read_bvh
 from scalemogen.skeletons import Skeleton
 
 READABLE = (".bvh", ".npz")

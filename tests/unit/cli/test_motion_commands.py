@@ -12,7 +12,10 @@ import torch
 from helpers.models import make_model
 from helpers.motions import make_motion
 from scalemogen.cli.main import main
+from scalemogen.data_modules.store import Origin
+from scalemogen.data_modules.writer import StoreWriter
 from scalemogen.export import read_motion
+from scalemogen.motion import get_layout
 from scalemogen.pipeline import TextToMotion
 
 
@@ -102,6 +105,25 @@ def test_reconstruct_tells_errors(folder: Path, tmp_path: Path, capsys: pytest.C
     aligned = torch.linalg.vector_norm(difference - difference[:, :1], dim=-1).mean()
     assert report["root_aligned_mm"] == pytest.approx(1000 * float(aligned), rel=1e-3)
     assert (report["frames"], report["fps"], report["files"]) == (22, 20.0, [])
+
+
+def test_reconstruct_takes_a_clip_of_a_store(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    motion = make_motion(frames=31)
+    skeleton, layout = motion.skeleton, get_layout("humanml3d")
+    origin = Origin("test", "none", "none")
+    with StoreWriter(
+        tmp_path / "store", skeleton=skeleton, layout=layout.name, fps=20.0, origin=origin, provenance={}
+    ) as writer:
+        writer.add("clip-7", layout.from_motion(motion).numpy(), ["a person turns"], "train", {})
+    motion.save(tmp_path / "a.npz")
+    start = ["reconstruct", "--model", str(folder), "--json"]
+    assert main([*start, "--data", str(tmp_path / "store"), "--id", "clip-7"]) == 0
+    stored = json.loads(capsys.readouterr().out)
+    assert main([*start, "--motion", str(tmp_path / "a.npz")]) == 0
+    from_file = json.loads(capsys.readouterr().out)
+    assert stored["frames"] == 30
+    assert stored["root_aligned_mm"] == pytest.approx(from_file["root_aligned_mm"], rel=0.05)
+    assert "no clip '8'; it has 1, such as clip-7" in refused(capsys, *start, "--data", tmp_path / "store", "--id", "8")
 
 
 def test_reconstruct_refuses(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
