@@ -60,15 +60,17 @@ def between(source: Tensor, target: Tensor) -> Tensor:
     return _unit(torch.cat((axis, torch.where(opposite, torch.zeros_like(w), w)), dim=-1))
 
 
-def fit_rotation(source: Tensor, target: Tensor) -> Tensor:
+def fit_rotation(source: Tensor, target: Tensor, start: Tensor | None = None) -> Tensor:
     """Rotations (..., 4) that best turn `source` (n, 3) into `target` (..., n, 3), in the least-squares sense.
 
-    Where the source vectors lie on one line the twist about it is free; the smallest rotation is taken.
+    Where the source vectors lie on one line the twist about it is free: the rotation nearest to `start` (..., 4) is
+    taken, or to none.
     """
     spread = torch.linalg.svdvals(source.double())
     if len(source) < 2 or spread[1] < 1e-3 * spread[0]:
         longest = torch.linalg.vector_norm(source, dim=-1).argmax()
-        return between(source[longest], target[..., longest, :])
+        bone, goal = source[longest], target[..., longest, :]
+        return between(bone, goal) if start is None else multiply(between(rotate(start, bone), goal), start)
     moment = torch.einsum("...ni,nj->...ij", target, source)
     fitted: Tensor = roma.rotmat_to_unitquat(roma.special_procrustes(moment))
     return fitted

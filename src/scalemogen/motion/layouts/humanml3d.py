@@ -105,7 +105,8 @@ class HumanML3DLayout(HumanML3DBlocks):
 
     Rotations are local to the parent, those of the root's children relative to the heading; the root's own tilt is
     not stored and comes back by fitting its children's offsets to their positions. A root whose children lie on one
-    line comes back up to a twist about that line, and its children take up the twist.
+    line comes back up to a twist about that line: the twist of its first child, which is right for a root that its
+    child does not turn against. Rotations in the world below the root are right in any case.
     """
 
     name: ClassVar[str] = "humanml3d"
@@ -125,8 +126,9 @@ class HumanML3DLayout(HumanML3DBlocks):
         children = [j for j, parent in enumerate(skeleton.parents) if parent == 0]
         height = features.new_tensor([0.0, 1.0, 0.0]) * blocks.root[..., 3:]
         placed = blocks.positions[..., [j - 1 for j in children], :] - height[..., None, :]
-        tilt = fit_rotation(features.new_tensor(skeleton.offsets)[children], placed)
         stored = from_six(blocks.rotations)
+        offsets = features.new_tensor(skeleton.offsets)[children]
+        tilt = fit_rotation(offsets, placed, start=stored[..., children[0] - 1, :])
         below = _below_root(skeleton, stored)[1:]
         local = torch.where(below, multiply(inverse(tilt)[..., None, :], stored), stored)
         angle, _ = self.root_path(features)
