@@ -65,6 +65,8 @@ class TextToMotion:
         Raises:
             UserError: no such folder, no model in it, or a damaged one.
         """
+        if Path(folder).is_file():
+            raise UserError(f"{folder} is a file; give the model folder that training writes, runs/<name>/model")
         if not Path(folder).is_dir():
             raise UserError(f"{folder}: no such model folder (training writes one to runs/<name>/model)")
         return cls(load_folder(folder), device)

@@ -122,6 +122,9 @@ def test_folders_that_hold_no_model_are_refused(tmp_path: Path) -> None:
         TextToMotion.from_pretrained(tmp_path / "nowhere")
     with pytest.raises(UserError, match="no model folder"):
         TextToMotion.from_pretrained(tmp_path)
+    (tmp_path / "last.ckpt").touch()
+    with pytest.raises(UserError, match=r"last\.ckpt is a file"):
+        TextToMotion.from_pretrained(tmp_path / "last.ckpt")
 
 
 def test_a_tokenizer_alone_reconstructs_but_does_not_generate(tmp_path: Path) -> None:

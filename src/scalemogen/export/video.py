@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from scalemogen.export.camera import Camera, fit_camera, steady_targets
-from scalemogen.export.drawing import draw_frame, write_text
+from scalemogen.export.drawing import PAPER, draw_frame, write_text
 from scalemogen.export.figure import Figure, figure_of
 from scalemogen.files import atomic_path
 from scalemogen.motion.record import Motion
@@ -22,6 +23,9 @@ SIZES = {".mp4": (480, 480), ".gif": (320, 320)}
 """Width and height of one motion's picture, pixels, even."""
 
 TITLE_POINTS = 16
+GAP = 8
+"""Pixels between motions, even."""
+
 GIF_COLOURS = 64
 GIF_TICKS = 100
 """Ticks of a GIF's clock in a second."""
@@ -98,11 +102,10 @@ class _Shot:
 
 def _picture(shots: Sequence[_Shot], seconds: float) -> Image.Image:
     images = [shot.at(seconds) for shot in shots]
-    picture = Image.new("RGB", (sum(image.width for image in images), images[0].height))
-    left = 0
-    for image in images:
-        picture.paste(image, (left, 0))
-        left += image.width
+    step = images[0].width + GAP
+    picture = Image.new("RGB", (step * len(images) - GAP, images[0].height), PAPER)
+    for column, image in enumerate(images):
+        picture.paste(image, (step * column, 0))
     return picture
 
 
@@ -130,7 +133,7 @@ def _save_mp4(pictures: Iterator[Image.Image], path: Path, size: tuple[int, int]
 
 
 def _feed(job: subprocess.Popen[bytes], pictures: Iterator[Image.Image]) -> str:
-    """Send pictures until the process has enough; return what it complained about."""
+    """Send pictures until the process has enough; return its first complaint."""
     try:
         if job.stdin is not None:
             for picture in pictures:
@@ -139,4 +142,5 @@ def _feed(job: subprocess.Popen[bytes], pictures: Iterator[Image.Image]) -> str:
         pass  # the exit status and the complaint tell why
     finally:
         _, complaint = job.communicate()
-    return " ".join(complaint.decode(errors="replace").split())
+    lines = re.sub(r"\[[^]]*\] ?", "", complaint.decode(errors="replace")).splitlines()
+    return lines[0] if lines else "it stopped without a message"

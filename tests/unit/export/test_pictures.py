@@ -16,7 +16,7 @@ from PIL import Image
 
 from helpers.motions import make_motion, standing
 from scalemogen.errors import UserError
-from scalemogen.export import contact_sheet, gallery
+from scalemogen.export import contact_sheet, film, gallery
 from scalemogen.export.camera import fit_camera, root_targets, steady_targets
 from scalemogen.export.drawing import draw_frame, wrap_text
 from scalemogen.export.figure import COLOURS, LEFT, MIDDLE, RIGHT, figure_of, sides_of
@@ -83,6 +83,16 @@ def test_video_has_every_frame(motion: Motion, tmp_path: Path) -> None:
     assert next(reader)["size"] == (480, 480)
     reader.close()
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_film_shows_motions_side_by_side_until_the_last_one_ends(tmp_path: Path) -> None:
+    film([make_motion(frames=5), make_motion(frames=11)], ["original", "reconstruction"], tmp_path / "a.mp4")
+    assert imageio_ffmpeg.count_frames_and_secs(str(tmp_path / "a.mp4"))[0] == 11
+    reader = imageio_ffmpeg.read_frames(str(tmp_path / "a.mp4"))
+    assert next(reader)["size"] == (968, 480)
+    reader.close()
+    with pytest.raises(ValueError, match="2 motions and 1 titles"):
+        film([make_motion(), make_motion()], [""], tmp_path / "b.mp4")
 
 
 @pytest.mark.parametrize(("fps", "milliseconds"), [(20.0, 50), (30.0, 40), (120.0, 20), (8.0, 130)])
