@@ -174,9 +174,11 @@ class TextToMotion:
         Raises:
             UserError: another skeleton, or fewer than two frames at the model's rate.
         """
-        return self._layout.to_motion(
-            self.reconstruct_features(self._features(motion)), self.facts.skeleton, self.facts.fps
-        )
+        return self.to_motion(self.reconstruct_features(self._features(motion)))
+
+    def to_motion(self, features: Tensor) -> Motion:
+        """Return the motion of features (T, F) that a network made, in their own units; see `make_rigid`."""
+        return make_rigid(self._layout.to_motion(features, self.facts.skeleton, self.facts.fps))
 
     @torch.no_grad()
     def reconstruct_features(self, features: Tensor) -> Tensor:
@@ -216,7 +218,7 @@ class TextToMotion:
         """Yield the motion of each row of normalised features (B, T, F)."""
         units = self._normaliser.denormalise(features.float().cpu())
         for row, length in zip(units, lengths.tolist(), strict=True):
-            yield make_rigid(self._layout.to_motion(row[:length], self.facts.skeleton, self.facts.fps))
+            yield self.to_motion(row[:length])
 
     def _features(self, motion: Motion) -> Tensor:
         """Return features (T-1, F), as the training data was made."""

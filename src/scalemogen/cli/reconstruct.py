@@ -98,6 +98,5 @@ def _from_store(model: TextToMotion, path: Path, clip: str) -> tuple[Motion, Mot
     if clip not in ids:
         raise UserError(f"{path} has no clip '{clip}'; it has {len(ids)}, such as {', '.join(ids[:3])}")
     features = torch.tensor(store.clip(ids.index(clip)))
-    layout = get_layout(facts.layout)
-    original = layout.to_motion(features, facts.skeleton, facts.fps)
-    return original, layout.to_motion(model.reconstruct_features(features), facts.skeleton, facts.fps)
+    original = get_layout(facts.layout).to_motion(features, facts.skeleton, facts.fps)
+    return original, model.to_motion(model.reconstruct_features(features))
