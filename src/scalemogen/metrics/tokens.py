@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,8 +11,7 @@ from torchmetrics import Metric
 from scalemogen.contracts import TokenMaps
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(NamedTuple):
     """How evenly the bits of each scale are used.
 
     Attributes:

@@ -93,7 +93,7 @@ def generate(
     with _evaluating(transformer):
         state = transformer.begin(*_with_null(transformer, text, valid) if guided else (text, valid))
         for k in range(pyramid.scales):
-            inputs = pyramid.next_input(total, k) if k else None
+            inputs = pyramid.next_input(total, k, inside) if k else None
             if guided and inputs is not None:
                 inputs = torch.cat([inputs, inputs])
             logits = transformer.step(state, inputs)

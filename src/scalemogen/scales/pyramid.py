@@ -64,6 +64,7 @@ class Pyramid(nn.Module):
             raise UserError(f"{spec.bits} bits a token; allowed are {MIN_BITS} to {MAX_BITS}")
         self.spec = spec
         self.padding = padding
+        self._plain: list[bool] = []
         for k, scale in enumerate(spec.scales):
             size = spec.cells // scale.divisor
             member = torch.zeros(len(scale.groups), spec.parts)
@@ -74,6 +75,7 @@ class Pyramid(nn.Module):
             self._add_matrix(f"linear_down_{k}", linear_matrix(spec.cells, size))
             self._add_matrix(f"mean_{k}", member / member.sum(1, keepdim=True))
             self._add_matrix(f"copy_{k}", member.T.contiguous())
+            self._plain.append(torch.equal(member, torch.eye(spec.parts)))
 
     def _add_matrix(self, name: str, matrix: Tensor) -> None:
         self.register_buffer(name, matrix, persistent=False)
@@ -128,24 +130,38 @@ class Pyramid(nn.Module):
 
     def down(self, z: Tensor, k: int) -> Tensor:
         """Pool a latent (B, N, G, C) to scale k: area average in time, mean over the parts of a group."""
-        return self._resample(z, self._matrix("area", k), self._matrix("mean", k), self.size(k, z.shape[1])[0])
+        return self._group(self._resample(z, "area", k, self.size(k, z.shape[1])[0]), "mean", k)
 
     def up(self, q: Tensor, k: int, cells: int) -> Tensor:
         """Copy codes (B, N_k, G_k, C) back to (B, cells, G, C): linear in time, a group's value to its parts."""
-        return self._resample(q, self._matrix("linear_up", k), self._matrix("copy", k), cells)
+        return self._group(self._resample(q, "linear_up", k, cells), "copy", k)
 
-    def next_input(self, total: Tensor, k: int) -> Tensor:
-        """Resample the running sum (B, N, G, C) to the transformer's input at scale k: linear in time, group mean."""
-        return self._resample(
-            total, self._matrix("linear_down", k), self._matrix("mean", k), self.size(k, total.shape[1])[0]
-        )
+    def next_input(self, total: Tensor, k: int, inside: Tensor) -> Tensor:
+        """Resample the running sum (B, N, G, C) to the transformer's input at scale k: linear in time, group mean.
 
-    def _resample(self, x: Tensor, time: Tensor, body: Tensor, size: int) -> Tensor:
-        if time.shape[0] != time.shape[1]:
-            x = einsum(time[:size, : x.shape[1]], x, "t n, b n g c -> b t g c")
-        if body.shape[0] != body.shape[1] or self.spec.parts == 1:
-            x = einsum(body, x, "h g, b t g c -> b t h c")
-        return x
+        The centre of a motion's last cell can lie past the motion's end, where the sum is zero: there, the sum of the
+        last latent cell inside is taken. (The reference's codes spill over the end, which has the same purpose.)
+
+        Args:
+            total: running sum.
+            k: scale.
+            inside: (B, N) `latent_mask`.
+        """
+        size = self.size(k, total.shape[1])[0]
+        x = self._resample(total, "linear_down", k, size)
+        if self.padding == "zero" and self.spec.scales[k].divisor > 1:
+            covered = inside.to(total.dtype) @ self._matrix("linear_down", k)[:size, : total.shape[1]].T
+            last = total[torch.arange(len(total), device=total.device), inside.sum(1) - 1]
+            x = x + (1.0 - covered)[:, :, None, None] * last[:, None]
+        return self._group(x, "mean", k)
+
+    def _resample(self, x: Tensor, name: str, k: int, size: int) -> Tensor:
+        if self.spec.scales[k].divisor == 1:
+            return x
+        return einsum(self._matrix(name, k)[:size, : x.shape[1]], x, "t n, b n g c -> b t g c")
+
+    def _group(self, x: Tensor, name: str, k: int) -> Tensor:
+        return x if self._plain[k] else einsum(self._matrix(name, k), x, "h g, b t g c -> b t h c")
 
     def codes(self, bits: Tensor, valid: Tensor) -> Tensor:
         """Return codes (B, N_k, G_k, D) of bits; 0 outside the motion."""
@@ -206,7 +222,7 @@ class Pyramid(nn.Module):
         bits_of, residuals, sums, feeds = [], [], [], []
         for k, valid in enumerate(masks):
             if inputs and k:
-                feeds.append(self.next_input(total, k))
+                feeds.append(self.next_input(total, k, inside))
             window = everywhere if keep_padding else inside
             a = self.down(residual * window[:, :, None, None], k)
             residuals.append(a)

@@ -67,9 +67,10 @@ def test_cache_equals_no_cache(options: dict[str, Any]) -> None:
     whole = forward(model)
     state = model.begin(toy_text(), quantised.maps.valid)
     total = torch.zeros_like(quantised.sums[0])
+    inside = quantised.maps.valid[-1]
     steps = []
     for k in range(pyramid.scales):
-        logits = model.step(state, pyramid.next_input(total, k) if k else None)
+        logits = model.step(state, pyramid.next_input(total, k, inside) if k else None)
         steps.append(logits.flatten(1, 2))
         total = quantised.sums[k]
     assert max_error(torch.cat(steps, 1), whole) <= 1e-5
