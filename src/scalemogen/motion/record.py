@@ -125,7 +125,12 @@ class Motion:
         """Return the motion at another frame rate: rotations by slerp, root linearly, joints by forward kinematics.
 
         The first frame stays; the last one is the last sample that falls inside the motion.
+
+        Raises:
+            UserError: the frame rate is not positive.
         """
+        if not (math.isfinite(fps) and fps > 0):
+            raise UserError(f"{fps} frames per second: must be positive")
         if math.isclose(fps, self.fps, rel_tol=1e-6):
             return replace(self, fps=fps)
         count = math.floor((self.frames - 1) * fps / self.fps + 1e-6) + 1

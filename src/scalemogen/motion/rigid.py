@@ -12,7 +12,7 @@ from torch import Tensor
 
 from scalemogen.motion.kinematics import global_rotations, local_rotations
 from scalemogen.motion.record import Motion
-from scalemogen.motion.rotations import between, fit_rotation, multiply, rotate
+from scalemogen.motion.rotations import fit_rotation, multiply
 
 SHORTEST = 1e-4
 """Metres; a shorter bone has no direction."""
@@ -33,17 +33,9 @@ def make_rigid(motion: Motion) -> Motion:
     for joint, parent in enumerate(parents):
         bones = [c for c, p in enumerate(parents) if p == joint and offsets[c].norm() > SHORTEST]
         if bones:
-            found.append(_aim(given[:, joint], offsets[bones], positions[:, bones] - positions[:, joint : joint + 1]))
+            reached = positions[:, bones] - positions[:, joint : joint + 1]
+            found.append(fit_rotation(offsets[bones], reached, start=given[:, joint]))
         else:
             found.append(multiply(found[parent], local[:, joint]) if parent >= 0 else given[:, joint])
     rotations = local_rotations(torch.stack(found, dim=1), parents)
     return Motion.from_rotations(motion.skeleton, rotations, motion.root.double(), motion.fps, motion.offsets)
-
-
-def _aim(rotation: Tensor, offsets: Tensor, bones: Tensor) -> Tensor:
-    """Return world rotations (T, 4) that turn offsets (n, 3) towards bones (T, n, 3), starting from `rotation`."""
-    spread = torch.linalg.svdvals(offsets)
-    if len(offsets) > 1 and spread[1] > 0.1 * spread[0]:
-        return fit_rotation(offsets, bones)
-    longest = int(offsets.norm(dim=-1).argmax())
-    return multiply(between(rotate(rotation, offsets[longest]), bones[:, longest]), rotation)

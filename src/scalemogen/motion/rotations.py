@@ -10,6 +10,9 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+NARROW = 0.05
+"""Vectors that spread less across than along, by this factor, do not tell the twist about their line."""
+
 
 def multiply(left: Tensor, right: Tensor) -> Tensor:
     """Quaternion product (..., 4): `right` first, then `left`. Leading axes broadcast."""
@@ -63,11 +66,11 @@ def between(source: Tensor, target: Tensor) -> Tensor:
 def fit_rotation(source: Tensor, target: Tensor, start: Tensor | None = None) -> Tensor:
     """Rotations (..., 4) that best turn `source` (n, 3) into `target` (..., n, 3), in the least-squares sense.
 
-    Where the source vectors lie on one line the twist about it is free: the rotation nearest to `start` (..., 4) is
-    taken, or to none.
+    Where the source vectors lie nearly on one line the twist about it is open, or would be noise: the rotation nearest
+    to `start` (..., 4) is taken, or to none.
     """
     spread = torch.linalg.svdvals(source.double())
-    if len(source) < 2 or spread[1] < 1e-3 * spread[0]:
+    if len(source) < 2 or spread[1] < NARROW * spread[0]:
         longest = torch.linalg.vector_norm(source, dim=-1).argmax()
         bone, goal = source[longest], target[..., longest, :]
         return between(bone, goal) if start is None else multiply(between(rotate(start, bone), goal), start)

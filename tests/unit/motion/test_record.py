@@ -99,6 +99,12 @@ def test_resampling_does_not_care_for_the_sign_of_quaternions() -> None:
     assert_same(replace(motion, rotations=motion.rotations * signs).resample(24.0), motion.resample(24.0))
 
 
+@pytest.mark.parametrize("fps", [0.0, -20.0, math.nan, math.inf])
+def test_frame_rates_are_positive(fps: float) -> None:
+    with pytest.raises(UserError, match="frames per second: must be positive"):
+        make_motion().resample(fps)
+
+
 def test_one_frame_can_be_resampled() -> None:
     assert make_motion(frames=1, fps=30.0).resample(20.0).frames == 1
 
