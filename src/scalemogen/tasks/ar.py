@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,8 @@ from scalemogen.text import (
     TextFeatureCache,
     train_sentencepiece,
 )
+
+SPLITS = ("train", "val", "test")
 
 
 def adamw(parameters: Any) -> torch.optim.Optimizer:
@@ -146,16 +149,13 @@ class ARTask(MotionTask):
         self._tokenizer_arguments = bundle.description["tokenizer"]
         self.spec = bundle.spec
         encoder = self.text_choice.make(source.captions("train"))
-        self._frozen_text: list[TextFeatureCache] = []
+        self.text_encoder = encoder  # a frozen one shows no parameters and no state
+        self._cache: TextFeatureCache | None = None
         if encoder.frozen:
-            cache = TextFeatureCache(self.text_choice.cache, encoder)
-            self._frozen_encoder = [encoder]
-            self._frozen_text.append(cache)
+            self._cache = TextFeatureCache(self.text_choice.cache, encoder)
             if self.trainer.is_global_zero:
-                cache.build([caption for split in ("train", "val", "test") for caption in source.captions(split)])
+                self._cache.build([caption for split in SPLITS for caption in source.captions(split)])
             self.trainer.strategy.barrier("text features")
-        else:
-            self.text_encoder = encoder
         self.arguments["text_width"] = encoder.width
         self.arguments["text_max_tokens"] = encoder.max_tokens
         self.transformer = NextScaleTransformer(self.spec, **self.arguments)
@@ -168,11 +168,6 @@ class ARTask(MotionTask):
             tokenizer.to(self.device)
         return tokenizer
 
-    @property
-    def encoder(self) -> TextEncoder:
-        """The text encoder, trained or frozen."""
-        return self._frozen_encoder[0] if self._frozen_text else self.text_encoder
-
     def checkpoint_facts(self) -> dict[str, Any]:
         """Return the specification, the arguments and the tokenizer that the stage was trained on."""
         return {
@@ -183,10 +178,10 @@ class ARTask(MotionTask):
         }
 
     def text_features(self, captions: list[str]) -> TextFeatures:
-        """Encode captions, from the cache where the encoder is frozen."""
-        if self._frozen_text:
-            return self._frozen_text[0].lookup(captions, self.device)
-        features: TextFeatures = self.text_encoder(captions)
+        """Encode captions of the data, from the cache where the encoder is frozen; over-long ones are cut."""
+        if self._cache is not None:
+            return self._cache.lookup(captions, self.device)
+        features: TextFeatures = self.text_encoder(captions, truncate=True)
         return features
 
     @torch.no_grad()
@@ -241,8 +236,7 @@ class ARTask(MotionTask):
     @torch.no_grad()
     def sample(self, captions: list[str], frames: int, seed: int = 0) -> list[Motion]:
         """Generate a motion of `frames` frames for each caption with the default sampling."""
-        encoder = self.encoder
-        text = self.text_features(captions) if not encoder.frozen else encoder(captions).to(self.device)
+        text = self.text_encoder(captions, truncate=True)
         lengths = torch.full((len(captions),), frames, device=self.device)
         generators = seeded_generators([seed + index for index in range(len(captions))])
         tokenizer = self.tokenizer
@@ -259,8 +253,9 @@ class ARTask(MotionTask):
             state: this module's state, or that of its running average.
             provenance: how the model came about.
         """
-        encoder = self.encoder
+        encoder = self.text_encoder
         if not encoder.frozen:
+            encoder = deepcopy(encoder)
             encoder.load_state_dict(_under("text_encoder.", state))
         save_folder(
             folder,
