@@ -10,7 +10,7 @@ from scalemogen.data_modules.store import MotionStore
 from scalemogen.skeletons import Skeleton
 
 BINS = 8
-"""Bars of the length histogram."""
+"""Bars of the length histogram, at most."""
 
 
 def describe(store: MotionStore) -> dict[str, Any]:
@@ -52,12 +52,15 @@ def _split(store: MotionStore, name: str) -> dict[str, Any]:
 
 def _lengths(store: MotionStore) -> dict[str, Any]:
     lengths = np.asarray(store.lengths)
-    counts, edges = np.histogram(lengths, BINS, (int(lengths.min()), int(lengths.max()) + 1))
+    # Equal bars up to where 98 % of the clips end; the last bar takes the rest.
+    low, usual, high = int(lengths.min()), int(np.quantile(lengths, 0.98)), int(lengths.max()) + 1
+    edges = np.unique([*np.linspace(low, max(usual, low + 1), BINS).round().astype(int), high])
+    counts, _ = np.histogram(lengths, edges)
     return {
         "min": int(lengths.min()),
         "median": float(np.median(lengths)),
         "max": int(lengths.max()),
-        "histogram": {"edges": [round(edge) for edge in edges.tolist()], "counts": counts.tolist()},
+        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
     }
 
 

@@ -70,7 +70,7 @@ def test_mirrored_copies_are_made_of_training_clips_only(tmp_path: Path) -> None
 
 def test_the_skeleton_is_derived_from_the_first_file(tmp_path: Path) -> None:
     store = build(tmp_path / "store", *write_takes(tmp_path), skeleton="")
-    assert store.facts.skeleton.joints == get_skeleton("humanml3d").joints
+    assert set(store.facts.skeleton.joints) == set(get_skeleton("humanml3d").joints)
     assert store.facts.skeleton.name == "take0"
 
 
