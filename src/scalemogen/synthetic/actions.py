@@ -24,7 +24,7 @@ class Action:
         opens: whether another act can follow it.
     """
 
-    draw: Callable[[Dice, str], Act]
+    draw: Callable[[Dice, str | None], Act]
     perform: Callable[[Stage, Act], None]
     styles: tuple[str, ...] = ("neutral", "tired", "happy", "sneaky")
     speeds: bool = True
@@ -42,7 +42,7 @@ _SPEEDS: Mapping[str, Mapping[str, float]] = {
 def draw_act(name: str, style: str, dice: Dice) -> Act:
     """Draw the attributes of an action in a style."""
     action = ACTIONS[name]
-    speed = dice.weighted(_SPEEDS[style]) if action.speeds else "normal"
+    speed = dice.weighted(_SPEEDS[style]) if action.speeds else None
     return action.draw(dice, speed)
 
 
@@ -56,73 +56,73 @@ def _steps(dice: Dice, least: int, most: int) -> int | None:
     return dice.integer(least, most) if dice.chance(0.5) else None
 
 
-def _walk(dice: Dice, speed: str) -> Act:
+def _walk(dice: Dice, speed: str | None) -> Act:
     direction = dice.weighted({"forward": 0.6, "left": 0.2, "right": 0.2})
     return Act("walk", speed, direction=direction, count=_steps(dice, 2, 6) if direction == "forward" else None)
 
 
-def _run(dice: Dice, speed: str) -> Act:
+def _run(dice: Dice, speed: str | None) -> Act:
     return Act("run", speed, count=None)
 
 
-def _step_back(dice: Dice, speed: str) -> Act:
+def _step_back(dice: Dice, speed: str | None) -> Act:
     return Act("step_back", speed, count=_steps(dice, 2, 5))
 
 
-def _side_step(dice: Dice, speed: str) -> Act:
+def _side_step(dice: Dice, speed: str | None) -> Act:
     return Act("side_step", speed, dice.choice(SIDES), count=_times(dice, 4, 0.25))
 
 
-def _turn(dice: Dice, speed: str) -> Act:
+def _turn(dice: Dice, speed: str | None) -> Act:
     return Act("turn", speed, dice.choice(SIDES), degrees=dice.choice((45, 90, 180, 360)))
 
 
-def _squat(dice: Dice, speed: str) -> Act:
+def _squat(dice: Dice, speed: str | None) -> Act:
     return Act("squat", speed, count=_times(dice, 3))
 
 
-def _sit(dice: Dice, speed: str) -> Act:
+def _sit(dice: Dice, speed: str | None) -> Act:
     return Act("sit", speed, direction=dice.choice(("down", "down and up")))
 
 
-def _jump(dice: Dice, speed: str) -> Act:
+def _jump(dice: Dice, speed: str | None) -> Act:
     direction = dice.weighted({"up": 0.4, "forward": 0.3, "backward": 0.1, "left": 0.1, "right": 0.1})
     return Act("jump", speed, direction=direction, count=_times(dice, 3), height="high" if dice.chance(0.25) else None)
 
 
-def _bow(dice: Dice, speed: str) -> Act:
+def _bow(dice: Dice, speed: str | None) -> Act:
     return Act("bow", speed, count=_times(dice, 3, 0.6))
 
 
-def _wave(dice: Dice, speed: str) -> Act:
+def _wave(dice: Dice, speed: str | None) -> Act:
     side = dice.weighted({"left": 0.4, "right": 0.4, "both": 0.2})
     return Act("wave", speed, side, count=dice.integer(2, 4) if dice.chance(0.4) else None)
 
 
-def _raise_arms(dice: Dice, speed: str) -> Act:
+def _raise_arms(dice: Dice, speed: str | None) -> Act:
     return Act("raise_arms", speed, dice.choice((*SIDES, "both")), dice.choice(("up", "forward", "side")), _times(dice, 3))
 
 
-def _punch(dice: Dice, speed: str) -> Act:
+def _punch(dice: Dice, speed: str | None) -> Act:
     return Act("punch", speed, dice.choice(SIDES), count=_times(dice, 4, 0.3))
 
 
-def _kick(dice: Dice, speed: str) -> Act:
+def _kick(dice: Dice, speed: str | None) -> Act:
     height = dice.weighted({"low": 0.5, "high": 0.5})
     direction = dice.weighted({"forward": 0.65, "side": 0.35})
     return Act("kick", speed, dice.choice(SIDES), direction, _times(dice, 3, 0.55), height=height)
 
 
-def _reach(dice: Dice, speed: str) -> Act:
+def _reach(dice: Dice, speed: str | None) -> Act:
     direction = dice.choice(("up", "forward", "down", "side"))
     return Act("reach", speed, dice.choice(SIDES), direction, _times(dice, 2, 0.65))
 
 
-def _step_over(dice: Dice, speed: str) -> Act:
+def _step_over(dice: Dice, speed: str | None) -> Act:
     return Act("step_over", speed, dice.choice(SIDES), height=dice.choice(("low", "high")))
 
 
-def _stand(dice: Dice, speed: str) -> Act:
+def _stand(dice: Dice, speed: str | None) -> Act:
     direction = dice.choice((None, "around", "from foot to foot"))
     return Act("stand", speed, dice.choice(SIDES) if direction == "around" else None, direction)
 

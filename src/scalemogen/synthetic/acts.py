@@ -17,7 +17,7 @@ class Act:
 
     Attributes:
         action: a key of `ACTIONS`.
-        speed: "slow", "normal" or "fast".
+        speed: "slow", "normal", "fast", or None where the action has no speed of its own.
         side: limb or direction side: "left", "right", "both", or None where the action has no side.
         direction: where to, in the action's own words, or None.
         count: repetitions (steps where the action is gait), or None where the sentence gives no number.
@@ -26,7 +26,7 @@ class Act:
     """
 
     action: str
-    speed: str = "normal"
+    speed: str | None = "normal"
     side: str | None = None
     direction: str | None = None
     count: int | None = None

@@ -143,6 +143,15 @@ def solve(body: Body, pose: Pose) -> Array:
     return world
 
 
+def joint_positions(body: Body, root: Array, world: Array) -> Array:
+    """Return positions (T, J, 3) from the root (T, 3) and every joint's rotation in the world (T, J, 3, 3)."""
+    positions = np.empty(world.shape[:3])
+    positions[:, 0] = root
+    for joint, parent in enumerate(body.skeleton.parents[1:], start=1):
+        positions[:, joint] = positions[:, parent] + world[:, parent] @ body.offsets[joint]
+    return positions
+
+
 def _solve_arms(body: Body, pose: Pose, world: Array) -> None:
     front, side, inward, bend = np.moveaxis(pose.arms, -1, 0)
     base = upright(pose.arm_base)[:, None]

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from scalemogen.synthetic.body import Body
-from scalemogen.synthetic.curves import Array, pchip, quintic
+from scalemogen.synthetic.curves import Array, pchip, quintic, soft_min
 
 _HEEL = 0.05
+_CLEAR = 0.025
 _INSTANT = 1e-3
 
 
@@ -122,7 +123,7 @@ def trace(body: Body, start: Footing, steps: Sequence[Step], heel: Array, times:
     for step, corner in zip(steps, corners, strict=True):
         inside = (times > step.lift) & (times < step.land)
         if inside.any():
-            ankle[inside] = _swing(step, corner, times[inside])
+            ankle[inside] = _swing(body, step, corner, times[inside], pitch[: len(times)][inside])
             planted &= ~inside
             if not step.reachable:
                 bound &= ~inside
@@ -168,8 +169,11 @@ def _stance(body: Body, place: Array, pitch: Array) -> Array:
     return np.stack((place[:, 0] + along * np.sin(yaw), height, place[:, 1] + along * np.cos(yaw)), axis=-1)
 
 
-def _swing(step: Step, corner: Array, times: Array) -> Array:
-    """Ankle (n, 3) between lift and land; `corner` (4, 3) holds the ankle just before, at, at, and just after them."""
+def _swing(body: Body, step: Step, corner: Array, times: Array, pitch: Array) -> Array:
+    """Ankle (n, 3) between lift and land, high enough that the toes (pitched by (n,)) clear the floor.
+
+    `corner` (4, 3) holds the ankle just before and at the lift, and at and just after the landing.
+    """
     span = step.land - step.lift
     if step.via:
         knots = np.array([step.lift, *(p.time for p in step.via), step.land])
@@ -180,7 +184,10 @@ def _swing(step: Step, corner: Array, times: Array) -> Array:
     path = quintic(s, corner[1], corner[2], (corner[1] - corner[0]) * slope, (corner[3] - corner[2]) * slope)
     a, b = step.rise, step.fall
     peak = (a / (a + b)) ** a * (b / (a + b)) ** b
-    path[:, 1] += step.clearance * (s[:, 0] ** a * (1.0 - s[:, 0]) ** b) / peak
+    bump = (s[:, 0] ** a * (1.0 - s[:, 0]) ** b) / peak
+    path[:, 1] += step.clearance * bump
+    toes = path[:, 1] + body.foot * np.sin(pitch) - (body.ankle_height - body.toe_height) * np.cos(pitch)
+    path[:, 1] -= np.minimum(bump * 2.0, 1.0) * soft_min(toes - body.toe_height - _CLEAR * bump, 0.0, 0.01)
     return path
 
 

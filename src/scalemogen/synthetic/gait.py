@@ -34,7 +34,7 @@ class Gait:
 
     length: float
     period: float
-    share: float = 0.76
+    share: float = 0.78
     clearance: float = 0.05
     off: float = 36.0
     strike: float = 18.0
@@ -48,13 +48,13 @@ class Gait:
 
 WALKS = {
     "slow": Gait(length=0.54, period=0.74, off=26.0, strike=12.0, clearance=0.05, sway=0.4),
-    "normal": Gait(length=0.80, period=0.53),
-    "fast": Gait(length=1.02, period=0.42, off=44.0, strike=22.0, sway=0.22, swing=1.15),
+    "normal": Gait(length=0.76, period=0.52, off=42.0),
+    "fast": Gait(length=0.90, period=0.395, share=0.79, off=52.0, strike=20.0, sway=0.22, swing=1.2),
 }
 RUNS = {
-    "slow": Gait(0.85, 0.37, 1.28, 0.20, 42.0, 4.0, 0.45, 0.8, -0.05, 0.15, 2.2, 3.4),
-    "normal": Gait(1.25, 0.34, 1.38, 0.30, 52.0, 6.0, 0.35, 0.75, -0.06, 0.1, 2.2, 3.6),
-    "fast": Gait(1.65, 0.31, 1.46, 0.42, 60.0, 6.0, 0.3, 0.75, -0.07, 0.08, 2.2, 3.8),
+    "slow": Gait(0.88, 0.37, 1.36, 0.22, 42.0, 4.0, 0.45, 0.8, -0.05, 0.15, 2.2, 3.4),
+    "normal": Gait(1.25, 0.34, 1.38, 0.28, 52.0, 6.0, 0.35, 0.75, -0.06, 0.1, 2.2, 3.6),
+    "fast": Gait(1.65, 0.31, 1.46, 0.36, 60.0, 6.0, 0.3, 0.75, -0.07, 0.08, 2.2, 3.8),
 }
 BACKS = {
     "slow": Gait(0.36, 0.80, 0.74, 0.06, 6.0, -16.0, 0.75, 0.5, 0.005, 0.4),
@@ -69,19 +69,19 @@ _BENDS = {"forward": 0.0, "left": 1.0, "right": -1.0}
 
 def pace(stage: Stage, act: Act) -> float:
     """Return the factor on durations that speed, style and person give together."""
-    return PACE[act.speed] * stage.style.tempo * stage.dice.around(1.0, 0.06)
+    return PACE[act.speed or "normal"] * stage.style.tempo * stage.dice.around(1.0, 0.06)
 
 
 def walk(stage: Stage, act: Act) -> None:
     """Walk straight on, or in a bend to the left or right."""
-    gait = _personal(stage, WALKS[act.speed])
+    gait = _personal(stage, WALKS[act.speed or "normal"])
     seconds = stage.dice.uniform(1.9, 3.2)
     count = act.count or max(3, round(seconds / gait.period))
     turn = _BENDS[act.direction or "forward"] * math.radians(stage.dice.uniform(70.0, 120.0))
     start = stage.time
     march(stage, gait, count, turn)
     posture = {"swing": gait.swing, "bounce": gait.bounce + stage.style.bounce, "up": stage.base["up"] - 0.012}
-    posture["chest_pitch"] = stage.base["chest_pitch"] + {"slow": 0.0, "normal": 2.0, "fast": 6.0}[act.speed]
+    posture["chest_pitch"] = stage.base["chest_pitch"] + {"slow": 0.0, "normal": 2.0, "fast": 6.0}[act.speed or "normal"]
     if turn:
         posture["chest_lean"] = stage.base["chest_lean"] + math.copysign(4.0, turn)
         posture["head_yaw"] = stage.base["head_yaw"] + math.copysign(14.0, turn)
@@ -90,12 +90,12 @@ def walk(stage: Stage, act: Act) -> None:
 
 def run(stage: Stage, act: Act) -> None:
     """Run straight on, with a few short steps to stop."""
-    gait = _personal(stage, RUNS[act.speed])
-    seconds = stage.dice.uniform(1.6, 2.4)
-    count = act.count or max(5, round(seconds / gait.period))
+    gait = _personal(stage, RUNS[act.speed or "normal"])
+    seconds = stage.dice.uniform(2.0, 2.9)
+    count = act.count or max(6, round(seconds / gait.period))
     start = stage.time
     march(stage, gait, count, 0.0)
-    lean = {"slow": 6.0, "normal": 10.0, "fast": 15.0}[act.speed]
+    lean = {"slow": 6.0, "normal": 10.0, "fast": 15.0}[act.speed or "normal"]
     elbow = stage.dice.around(88.0, 6.0)
     posture = {
         "swing": gait.swing,
@@ -112,7 +112,7 @@ def run(stage: Stage, act: Act) -> None:
 
 def step_back(stage: Stage, act: Act) -> None:
     """Walk backward."""
-    gait = _personal(stage, BACKS[act.speed])
+    gait = _personal(stage, BACKS[act.speed or "normal"])
     count = act.count or max(3, round(stage.dice.uniform(2.0, 3.2) / gait.period))
     start = stage.time
     march(stage, replace(gait, length=-gait.length), count, 0.0)
@@ -180,13 +180,13 @@ def turn(stage: Stage, act: Act) -> None:
 def step_over(stage: Stage, act: Act) -> None:
     """Walk up to something on the floor, lift first one foot high over it, then the other, and walk on."""
     lead = SIDES.index(act.side or "left")
-    gait = _personal(stage, WALKS[act.speed])
+    gait = _personal(stage, WALKS[act.speed or "normal"])
     height = {"low": 0.24, "high": 0.42}[act.height or "low"] * stage.dice.around(1.0, 0.04)
     start = stage.time
     march(stage, gait, 2, 0.0, first=lead, close=False)
     slow = 1.5 if act.height == "high" else 1.3
-    over = replace(gait, period=slow * gait.period, clearance=height / stage.style.clearance, rise=3.0, fall=3.0,
-                   length=max(gait.length, 0.86), sway=0.45, off=24.0, strike=6.0)
+    over = replace(gait, period=slow * gait.period, clearance=height, rise=3.0, fall=3.0,
+                   length=max(gait.length, 0.80), sway=0.45, off=24.0, strike=6.0)
     crossing = stage.time
     march(stage, over, 2, 0.0, first=lead, close=False)
     crossed = stage.time
@@ -216,15 +216,14 @@ def march(stage: Stage, gait: Gait, count: int, turn: float, first: int | None =
     apart = _lead_of(stage, 1 - foot, (x, z, heading))
     x, z = x + math.sin(heading) * apart, z + math.cos(heading) * apart
     standing = abs(apart) < 0.05
+    starting = () if not standing else (0.6, 0.85) if gait.share > 1.0 else (0.8,)
+    stopping = (0.75, 0.5, 0.0) if gait.share > 1.0 else (0.75, 0.0)
     for number in range(count):
         last = close and number == count - 1
         size = gait.length * stage.body.leg * stage.dice.around(1.0, 0.025)
-        if number == 0 and standing:
-            size *= 0.7
-        if close and number == count - 2:
-            size *= 0.75
-        if last:
-            size = 0.0
+        begin = starting[number] if number < len(starting) else 1.0
+        end = stopping[number - count] if close and number >= count - len(stopping) else 1.0
+        size *= min(begin, end)
         half = turn / count / 2.0
         x, z = x + math.sin(heading + half) * size, z + math.cos(heading + half) * size
         heading += 2.0 * half

@@ -13,7 +13,7 @@ import torch
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion
 from scalemogen.synthetic.actions import ACTIONS, draw_act
-from scalemogen.synthetic.body import Body
+from scalemogen.synthetic.body import Body, joint_positions
 from scalemogen.synthetic.captions import describe
 from scalemogen.synthetic.curves import Array
 from scalemogen.synthetic.dice import Dice
@@ -111,5 +111,8 @@ def _motion(body: Body, root: Array, world: Array, fps: float) -> Motion:
     """Build the record from the root (T, 3) and every joint's rotation in the world (T, J, 3, 3)."""
     local = world.copy()
     local[:, 1:] = np.swapaxes(world[:, list(body.skeleton.parents[1:])], -1, -2) @ world[:, 1:]
-    rotations = torch.from_numpy(quaternions(local))
-    return Motion.from_rotations(body.skeleton, rotations, torch.from_numpy(root), fps, torch.from_numpy(body.offsets))
+    positions, rotations, offsets = (
+        torch.from_numpy(values.astype(np.float32))
+        for values in (joint_positions(body, root, world), quaternions(local), body.offsets)
+    )
+    return Motion(body.skeleton, positions, rotations, fps, offsets)

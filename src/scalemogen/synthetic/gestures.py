@@ -120,6 +120,7 @@ def reach(stage: Stage, act: Act) -> None:
     """Stretch one hand up, forward, down to the floor or out to its side, as if to take something, and return."""
     dice, side = stage.dice, act.side or "right"
     sign = float(SIGN[SIDES.index(side)])
+    other = SIDES[1 - SIDES.index(side)]
     tempo = pace(stage, act)
     base = stage.base
     pose: dict[str, float]
@@ -130,9 +131,10 @@ def reach(stage: Stage, act: Act) -> None:
             "forward": base["forward"] + 0.06,
         }
     elif act.direction == "down":
-        pose = limb(side, {"front": 30.0, "side": 4.0, "inward": 15.0, "bend": 6.0}) | {
-            "chest_pitch": 72.0, "pelvis_pitch": 46.0, "head_pitch": 62.0, "chest_twist": -10.0 * sign,
-            "up": -0.50, "forward": -0.10, "left_knee": 8.0, "right_knee": 8.0, "hang": 1.0,
+        pose = limb(side, {"front": 26.0, "side": 4.0, "inward": 15.0, "bend": 6.0}) | {
+            "chest_pitch": 76.0, "pelvis_pitch": 50.0, "head_pitch": 62.0, "chest_twist": -14.0 * sign,
+            "chest_lean": 6.0 * sign, **limb(other, {"front": 26.0, "side": 12.0, "inward": 30.0, "bend": 66.0}),
+            "up": -0.54, "forward": -0.11, "left_knee": 8.0, "right_knee": 8.0, "hang": 1.0,
         }
     elif act.direction == "side":
         pose = limb(side, {"front": 10.0, "side": 92.0, "inward": 0.0, "bend": 5.0}) | {
@@ -182,7 +184,7 @@ def stand(stage: Stage, act: Act) -> None:
         times, poses = [start], []
         for sign in (first, -first):
             turn = sign * dice.around(58.0, 6.0)
-            pose = {"head_yaw": turn, "chest_twist": 0.3 * turn, "head_pitch": stage.base["head_pitch"] - 2.0}
+            pose = {"head_yaw": turn, "chest_twist": 0.42 * turn, "head_pitch": stage.base["head_pitch"] - 2.0}
             poses += [pose, pose]
             there = times[-1] + 0.75 * tempo
             times += [there, there + dice.around(0.45, 0.1) * tempo]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from scalemogen.synthetic.footsteps import Footing, FootPath, Step, ground_path,
 from scalemogen.synthetic.style import POSTURE, SIDES, STYLES
 
 _REACH = 0.996
+_BLUR = 0.035
 _WANDER = {
     "pelvis_lean": 0.6,
     "chest_pitch": 0.9,
@@ -103,7 +105,7 @@ class Stage:
         manner = math.radians(self.style.strike)
         styled = replace(
             step,
-            clearance=step.clearance * self.style.clearance if not step.via else step.clearance,
+            clearance=step.clearance * (self.style.clearance if step.clearance < 0.15 else 1.0),
             strike=step.strike + manner if step.strike > 0.0 else step.strike,
         )
         self.steps.append(styled)
@@ -162,32 +164,34 @@ class Stage:
         return pose.root, solve(self.body, pose)
 
     def _sheet(self, times: Array, fps: float, seconds: float) -> dict[str, Array]:
+        """Evaluate every channel of `style.POSTURE`, each (T,)."""
         names = list(POSTURE)
-        table = np.empty((len(times), len(names)))
-        for column, name in enumerate(names):
-            knots = sorted(self.keys.get(name, []))
-            if knots:
-                kept = [knots[0]]
-                kept += [b for a, b in zip(knots, knots[1:], strict=False) if b[0] > a[0] + 0.01]
-                grid = np.array(kept)
-                table[:, column] = pchip(times, grid[:, 0], grid[:, 1])
-            else:
-                table[:, column] = self.base[name]
+        table = np.tile([self.base[name] for name in names], (len(times), 1))
+        together: dict[tuple[float, ...], list[str]] = {}
+        for name in self.keys:
+            together.setdefault(tuple(time for time, _ in self._knots(name)), []).append(name)
+        for knots, group in together.items():
+            values = np.array([[value for _, value in self._knots(name)] for name in group]).T
+            table[:, [names.index(name) for name in group]] = pchip(times, np.array(knots), values)
         for name, start, end, amplitude, count in self.waves:
             phase = np.clip((times - start) / (end - start), 0.0, 1.0)
             envelope = ramp(phase, 0.0, 0.12) * ramp(1.0 - phase, 0.0, 0.12)
             table[:, names.index(name)] += amplitude * envelope * np.sin(2.0 * np.pi * count * phase)
-        table = smooth(table, 0.035 * fps)
-        for name, spread in _WANDER.items():
-            table[:, names.index(name)] += spread * self.style.wander * self._drift(times, seconds)
+        table = smooth(table, _BLUR * fps)
+        table[:, [names.index(name) for name in _WANDER]] += self._drift(times, seconds)
         return dict(zip(names, table.T, strict=True))
 
+    def _knots(self, name: str) -> list[tuple[float, float]]:
+        """Return a channel's keys in the order of time; of two at about the same time the first counts."""
+        ordered = sorted(self.keys[name], key=lambda knot: knot[0])
+        return [ordered[0], *(b for a, b in pairwise(ordered) if b[0] > a[0] + 0.01)]
+
     def _drift(self, times: Array, seconds: float) -> Array:
-        """Slow random curve (T,) of about unit size."""
+        """Slow random curves (T, W), one for each entry of `_WANDER`, about as large as these say."""
         count = 3 + int(seconds / 0.7)
         knots = np.linspace(-0.5, seconds + 0.5, count)
-        values = np.array([self.dice.around(0.0, 0.5) for _ in range(count)])
-        return pchip(times, knots, values)
+        values = np.array([[self.dice.around(0.0, 0.5) for _ in _WANDER] for _ in range(count)])
+        return pchip(times, knots, values) * (np.array(list(_WANDER.values())) * self.style.wander)
 
     def _pose(self, sheet: dict[str, Array], paths: list[FootPath], floor: Array, fps: float) -> Pose:
         leg = self.body.leg
@@ -249,5 +253,5 @@ class Stage:
         spare = np.where(bound, tall - gap[..., 1], 1.0)
         lift = soft_min(soft_min(spare[:, 0], spare[:, 1], 0.004), 0.0, 0.004)
         root = pose.root.copy()
-        root[:, 1] += smooth(lift, 0.05 * fps)
+        root[:, 1] += smooth(lift, 0.065 * fps)
         return root

@@ -164,9 +164,9 @@ def _kick_path(
     body = stage.body
     leg, sign = body.leg, float(SIGN[foot])
     hip = body.standing - body.hip_drop - 0.03 * leg
-    angle = math.radians((stage.dice.around(84.0, 4.0) if high else stage.dice.around(48.0, 4.0)) - (12.0 if aside else 0.0))
+    angle = math.radians((stage.dice.around(84.0, 4.0) if high else stage.dice.around(48.0, 4.0)) - (7.0 if aside else 0.0))
     out, down = 0.965 * leg * math.sin(angle), 0.965 * leg * math.cos(angle)
-    tuck = 0.34 * leg if high else 0.14 * leg
+    tuck = 0.32 * leg if high else 0.05 * leg
     cocked = (0.10 * leg, 0.30 * leg) if aside else (0.16 * leg, 0.0)
     thrust = (0.06 * leg, out) if aside else (out, 0.0)
     width = sign * 0.06
