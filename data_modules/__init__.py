@@ -14,6 +14,7 @@ from scalemogen.data_modules.checks import check_store
 from scalemogen.data_modules.info import describe
 from scalemogen.data_modules.sampler import BucketSampler, OrderedSampler
 from scalemogen.data_modules.store import MotionStore, Origin, Quarantined
+from scalemogen.data_modules.stored import Stored
 from scalemogen.data_modules.synthetic import Synthetic
 from scalemogen.data_modules.writer import StoreWriter
 
@@ -26,6 +27,7 @@ __all__ = [
     "Origin",
     "Quarantined",
     "StoreWriter",
+    "Stored",
     "Synthetic",
     "build_bvh",
     "build_synthetic",

@@ -1,12 +1,9 @@
-"""What all data modules share: a store that is built once, and the loaders that read it."""
+"""What all data modules share: a store, and the loaders that read it."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -19,7 +16,7 @@ from torch.utils.data import DataLoader
 from scalemogen.contracts import DataFacts, MotionBatch
 from scalemogen.data_modules.dataset import Items, MotionDataset, random_crops, windows
 from scalemogen.data_modules.sampler import BucketSampler, OrderedSampler
-from scalemogen.data_modules.store import MotionStore, is_store
+from scalemogen.data_modules.store import MotionStore
 from scalemogen.data_modules.writer import TRAIN
 from scalemogen.distributed import world_size
 from scalemogen.errors import UserError
@@ -28,8 +25,7 @@ from scalemogen.errors import UserError
 class MotionDataModule(LightningDataModule, ABC):
     """Abstract data module over a motion store.
 
-    The store is built on first use by one process of each machine and found again by the digest of its options. The
-    order of training batches follows `seed_everything`, as Lightning's own samplers do.
+    The order of training batches follows `seed_everything`, as Lightning's own samplers do.
 
     Args:
         batch_size: clips in a batch, on each device.
@@ -56,21 +52,15 @@ class MotionDataModule(LightningDataModule, ABC):
     @property
     @abstractmethod
     def path(self) -> Path:
-        """Folder of the store; differs wherever the store's content would."""
+        """Folder of the store."""
 
     @abstractmethod
-    def build(self) -> None:
-        """Write the store to `path`."""
-
     def prepare_data(self) -> None:
-        """Build the store unless it is there; processes of one machine wait for the one that builds."""
-        with _lock(self.path):
-            if not is_store(self.path):
-                self.build()
+        """See to it that the store is there; called by one process of each machine, and harmless when repeated."""
 
     @cached_property
     def store(self) -> MotionStore:
-        """The store, built on first use and opened."""
+        """The store, prepared on first use and opened."""
         self.prepare_data()
         store = MotionStore.open(self.path)
         if store.quarantine:
@@ -85,11 +75,9 @@ class MotionDataModule(LightningDataModule, ABC):
         return self.store.facts
 
     def captions(self, split: str) -> list[str]:
-        """Return all captions of a split, clip by clip.
-
-        Raises:
-            UserError: no such split.
-        """
+        """Return all captions of a split, clip by clip; none if the store has no such split."""
+        if split not in self.store.split_names:
+            return []
         return [caption for clip in self.store.indices(split) for caption in self.store.captions(int(clip))]
 
     def setup(self, stage: str) -> None:
@@ -151,22 +139,3 @@ class MotionDataModule(LightningDataModule, ABC):
 
 def _rank() -> int:
     return dist.get_rank() if world_size() > 1 else 0
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock that belongs to `path`, without creating `path`."""
-    file = path.with_name(f".{path.name}.lock")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o666)
-    except OSError as error:
-        if is_store(path):  # a finished store in a folder that may only be read needs no lock
-            yield
-            return
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

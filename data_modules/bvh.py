@@ -6,15 +6,15 @@ from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
-from scalemogen.data_modules.base import MotionDataModule
 from scalemogen.data_modules.building import Layout, build_bvh, bvh_options
+from scalemogen.data_modules.built import BuiltDataModule
 from scalemogen.data_modules.sources import MotionFiles
 from scalemogen.data_modules.store import FORMAT, Origin
 from scalemogen.errors import UserError
 from scalemogen.files import digest_bytes, digest_json
 
 
-class BVH(MotionDataModule):
+class BVH(BuiltDataModule):
     """Any folder or zip archive of BVH files, and a table of captions.
 
     Args:

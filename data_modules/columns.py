@@ -116,9 +116,9 @@ def read_column(path: Path, dtype: type[np.generic], rows: int | None = None, wi
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
-        raise UserError(f"{path.parent}: {path.name} is missing; build the store again") from None
+        raise UserError(f"{path.parent}: {path.name} is missing; delete the folder and build it again") from None
     except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: not a readable array ({error}); build the store again") from error
+        raise UserError(f"{path}: not a readable array ({error}); delete the folder and build it again") from error
     shape = (len(array) if array.ndim else 0) if rows is None else rows
     expected = (shape,) if width is None else (shape, width)
     if array.dtype != np.dtype(dtype) or array.shape != expected:

@@ -223,7 +223,7 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); build the store again") from error
+        raise UserError(f"{path}: cannot be read ({error}); delete the folder and build it again") from error
 
 
 def _read_description(path: Path) -> dict[str, Any]:
@@ -236,7 +236,9 @@ def _read_description(path: Path) -> dict[str, Any]:
     text = _read_text(path / DESCRIPTION)
     version = _parse(path, lambda: json.loads(text)["format"])
     if version != FORMAT:
-        raise UserError(f"{path}: store format {version!r}, this version reads {FORMAT}; build the store again")
+        raise UserError(
+            f"{path}: store format {version!r}, this version reads {FORMAT}; delete the folder and build it again"
+        )
     value: dict[str, Any] = json.loads(text)
     return value
 
@@ -245,4 +247,6 @@ def _parse(path: Path, read: Callable[[], _T], name: str = DESCRIPTION) -> _T:
     try:
         return read()
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path / name}: damaged ({type(error).__name__}: {error}); build the store again") from error
+        raise UserError(
+            f"{path / name}: damaged ({type(error).__name__}: {error}); delete the folder and build it again"
+        ) from error

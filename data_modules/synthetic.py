@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from scalemogen.data_modules.base import MotionDataModule
 from scalemogen.data_modules.building import Layout, build_synthetic, synthetic_options
+from scalemogen.data_modules.built import BuiltDataModule
 from scalemogen.data_modules.store import FORMAT
 from scalemogen.files import digest_json
 
 
-class Synthetic(MotionDataModule):
+class Synthetic(BuiltDataModule):
     """Procedural full-body motions with captions and attributes over the 22 joints of HumanML3D.
 
     Args:

@@ -14,14 +14,15 @@ from torch import Tensor
 
 from helpers.stores import WIDTH, random_features, write_store
 from scalemogen.contracts import MotionBatch
-from scalemogen.data_modules import MotionDataModule, Synthetic
+from scalemogen.data_modules import Stored, Synthetic
 from scalemogen.data_modules import base as base_module
+from scalemogen.data_modules.built import BuiltDataModule
 from scalemogen.errors import UserError
 
 LENGTHS = {"train": (12, 30, 16, 9, 20, 41, 17), "val": (10, 45, 21, 3), "test": (14,), "compose": (18, 19)}
 
 
-class Tiny(MotionDataModule):
+class Tiny(BuiltDataModule):
     """A store of noise."""
 
     def __init__(
@@ -148,6 +149,16 @@ def test_a_store_is_built_once(module: Tiny, tmp_path: Path) -> None:
     assert other.captions("compose") == [f"compose {i} caption {j}" for i in range(2) for j in range(3)]
 
 
+def test_a_store_that_is_there_is_used(module: Tiny, tmp_path: Path) -> None:
+    stored = Stored(str(module.path), batch_size=3, max_frames=20, min_frames=8)
+    stored.prepare_data()
+    for one, two in zip(module.train_dataloader(), stored.train_dataloader(), strict=True):
+        assert torch.equal(one.features, two.features)
+    with pytest.raises(UserError, match=r"no motion store at .*absent"):
+        Stored(str(tmp_path / "absent" / "store")).prepare_data()
+    assert not (tmp_path / "absent").exists()
+
+
 def test_facts_are_there_before_the_loops_ask(tmp_path: Path) -> None:
     assert Tiny(tmp_path).facts.name == "tiny"
 
@@ -157,6 +168,7 @@ def test_other_splits_have_loaders_and_missing_ones_none(module: Tiny, tmp_path:
     other = Tiny(tmp_path / "other", {"train": (30, 30), "val": (5,)})
     assert other.val_dataloader() == []
     assert other.test_dataloader() == []
+    assert other.captions("test") == []
 
 
 def test_two_ranks_share_the_work(module: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
