@@ -17,7 +17,10 @@ TARGETS = {name: rest for name, rest in RULES if "?=" not in rest}
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True)
+    """Run make as a user would, also when these tests run under `make test ARGS=...`."""
+    ours = ("MAKE", "MFLAGS", "ARGS", "EXTRAS", "EXPERIMENT", "TOKENIZER", "VENV", "PYTHON")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, env=clean)
 
 
 def test_help_lists_every_target() -> None:
