@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from helpers.processes import run_processes
 from helpers.toy import LAYOUT, SKELETON, make_features, make_tokenizer
 from scalemogen.bsq import entropy_terms
 from scalemogen.metrics import BitUsage
 from scalemogen.tokenizer import LossWeights, quantiser_loss, reconstruction_losses
-from torch import Tensor
 
 LENGTHS = [44, 9, 31, 17]  # unequal shares: 2 x 53 against 2 x 48 frames
 SHARES = [slice(0, 2), slice(2, 4)]

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from safetensors.torch import load_file
+from torch import Tensor
+
 from scalemogen.contracts import Scale, TokenSpec
 from scalemogen.skeletons import get_skeleton
-from torch import Tensor
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("SCALEMOGEN_REFERENCE") or ROOT.parent / "shared" / "reference")
@@ -65,7 +66,8 @@ def load(name: str | None) -> Fixture:
     spec = TokenSpec(
         bits=config["bsq_dim"],
         scales=tuple(
-            Scale(divisor, tuple(tuple(group) for group in groups)) for divisor, groups in config["coarse_to_fine_chain"]
+            Scale(divisor, tuple(tuple(group) for group in groups))
+            for divisor, groups in config["coarse_to_fine_chain"]
         ),
         cells=config["max_motion_length"] // config["frames_per_token"],
         parts=config["skeleton_joints_after_pooling"],

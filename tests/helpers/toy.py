@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
+
 from scalemogen.contracts import TokenSpec
 from scalemogen.motion import get_layout
 from scalemogen.scales import scales_from_count
 from scalemogen.skeletons import get_skeleton
 from scalemogen.tokenizer import MotionTokenizer
-from torch import Tensor
 
 SKELETON = get_skeleton("humanml3d")
 LAYOUT = get_layout("humanml3d")

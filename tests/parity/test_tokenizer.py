@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
+
 from helpers.reference import Fixture, assert_near, load, names, sibling
 from scalemogen.interop import tokenizer_state
 from scalemogen.motion import get_layout
 from scalemogen.scales import Pyramid
 from scalemogen.skeletons import get_skeleton
 from scalemogen.tokenizer import LossWeights, MotionTokenizer, quantiser_loss, reconstruction_losses
-from torch import Tensor
 
 
 def build(fixture: Fixture) -> MotionTokenizer:

@@ -6,6 +6,8 @@ own share of the batch. Here the mean is taken over all processes, differentiabl
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -20,7 +22,7 @@ def soft_bits(direction: Tensor, inverse_temperature: float) -> Tensor:
         direction: (..., D) residual on the unit sphere.
         inverse_temperature: beta.
     """
-    return direction * (4.0 * inverse_temperature / direction.shape[-1] ** 0.5)
+    return direction * (4.0 * inverse_temperature / math.sqrt(direction.shape[-1]))
 
 
 def binary_entropy(logits: Tensor) -> Tensor:

@@ -271,7 +271,5 @@ class Pyramid(nn.Module):
     def split(self, x: Tensor, cells: int | None = None) -> tuple[Tensor, ...]:
         """Undo `flatten` over all scales: (B, L, C) to per scale (B, N_k, G_k, C)."""
         sizes = self.sizes(cells)
-        pieces = x.split([n * g for n, g in sizes], 1)
-        return tuple(
-            rearrange(piece, "b (n g) c -> b n g c", n=n) for piece, (n, _) in zip(pieces, sizes, strict=True)
-        )
+        pieces = torch.split(x, [n * g for n, g in sizes], 1)
+        return tuple(rearrange(piece, "b (n g) c -> b n g c", n=n) for piece, (n, _) in zip(pieces, sizes, strict=True))

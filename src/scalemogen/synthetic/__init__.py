@@ -3,6 +3,7 @@
 from scalemogen.synthetic.actions import ACTIONS, Action
 from scalemogen.synthetic.acts import Act, mirrored_attributes
 from scalemogen.synthetic.captions import describe
+from scalemogen.synthetic.checks import check
 from scalemogen.synthetic.generate import SyntheticClip, generate_clip, synthetic_clips
 from scalemogen.synthetic.style import STYLES
 
@@ -12,6 +13,7 @@ __all__ = [
     "Act",
     "Action",
     "SyntheticClip",
+    "check",
     "describe",
     "generate_clip",
     "mirrored_attributes",

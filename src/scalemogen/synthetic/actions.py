@@ -100,7 +100,9 @@ def _wave(dice: Dice, speed: str | None) -> Act:
 
 
 def _raise_arms(dice: Dice, speed: str | None) -> Act:
-    return Act("raise_arms", speed, dice.choice((*SIDES, "both")), dice.choice(("up", "forward", "side")), _times(dice, 3))
+    return Act(
+        "raise_arms", speed, dice.choice((*SIDES, "both")), dice.choice(("up", "forward", "side")), _times(dice, 3)
+    )
 
 
 def _punch(dice: Dice, speed: str | None) -> Act:

@@ -127,7 +127,8 @@ class Pose:
 def hips(body: Body, pose: Pose) -> Array:
     """Return hip positions (T, 2, 3)."""
     pelvis = upright(pose.trunk[:, 0])
-    return pose.root[:, None] + np.einsum("tij,sj->tsi", pelvis, body.offsets[list(HIPS)])
+    offsets: Array = np.einsum("tij,sj->tsi", pelvis, body.offsets[list(HIPS)])
+    return pose.root[:, None] + offsets
 
 
 def solve(body: Body, pose: Pose) -> Array:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion
@@ -239,7 +240,7 @@ def _wave(m: Measures, act: Act) -> Facts:
     return facts
 
 
-def _oscillations(signal: Array, where: Array) -> int:
+def _oscillations(signal: Array, where: npt.NDArray[np.bool_]) -> int:
     """Count to-and-fro movements of a signal (T,) in its longest stretch of True."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], where.astype(int), [0]))))
     if not len(edges):
@@ -291,13 +292,12 @@ def _kick(m: Measures, act: Act) -> Facts:
     height = m.feet_height[:, side] / m.leg
     out = m.feet[:, side, 2] if act.direction != "side" else m.feet[:, side, 0] * (1.0, -1.0)[side]
     least, most = (0.56, 2.0) if act.height == "high" else (0.18, 0.56)
-    facts = {
+    return {
         "height": least < float(height.max()) < most,
         "leg out": float(out[height > 0.5 * float(height.max())].max(initial=0.0)) > 0.5,
         "stands on the other": float(m.feet_height[:, 1 - side].max()) < 0.15,
         "count": count_rises(out, 0.38, 0.52) == (act.count or 1),
     }
-    return facts
 
 
 def _reach(m: Measures, act: Act) -> Facts:

@@ -52,8 +52,10 @@ def quintic(s: Array, start: Array, end: Array, start_slope: Array, end_slope: A
 
     Args:
         s: (T, 1) in [0, 1].
-        start, end: (C,) values at 0 and 1.
-        start_slope, end_slope: (C,) derivatives by `s` at 0 and 1.
+        start: (C,) values at 0.
+        end: (C,) values at 1.
+        start_slope: (C,) derivatives by `s` at 0.
+        end_slope: (C,) derivatives by `s` at 1.
     """
     gap = end - start
     cubic = 10.0 * gap - 6.0 * start_slope - 4.0 * end_slope
@@ -87,6 +89,7 @@ def smooth(values: Array, sigma: float) -> Array:
 
     Args:
         values: (T, ...).
+        sigma: width in frames.
     """
     if sigma < 0.2:
         return values

@@ -154,10 +154,7 @@ def _stance(body: Body, place: Array, pitch: Array) -> Array:
     tall, long = body.ankle_height, body.foot
     over_ball = tall - body.toe_height
     height = (
-        tall * np.cos(toes_up)
-        + _HEEL * np.sin(toes_up)
-        + over_ball * (np.cos(heel_up) - 1.0)
-        + long * np.sin(heel_up)
+        tall * np.cos(toes_up) + _HEEL * np.sin(toes_up) + over_ball * (np.cos(heel_up) - 1.0) + long * np.sin(heel_up)
     )
     along = (
         _HEEL * (np.cos(toes_up) - 1.0)

@@ -81,7 +81,9 @@ def walk(stage: Stage, act: Act) -> None:
     start = stage.time
     march(stage, gait, count, turn)
     posture = {"swing": gait.swing, "bounce": gait.bounce + stage.style.bounce, "up": stage.base["up"] - 0.012}
-    posture["chest_pitch"] = stage.base["chest_pitch"] + {"slow": 0.0, "normal": 2.0, "fast": 6.0}[act.speed or "normal"]
+    posture["chest_pitch"] = (
+        stage.base["chest_pitch"] + {"slow": 0.0, "normal": 2.0, "fast": 6.0}[act.speed or "normal"]
+    )
     if turn:
         posture["chest_lean"] = stage.base["chest_lean"] + math.copysign(4.0, turn)
         posture["head_yaw"] = stage.base["head_yaw"] + math.copysign(14.0, turn)
@@ -185,8 +187,17 @@ def step_over(stage: Stage, act: Act) -> None:
     start = stage.time
     march(stage, gait, 2, 0.0, first=lead, close=False)
     slow = 1.5 if act.height == "high" else 1.3
-    over = replace(gait, period=slow * gait.period, clearance=height, rise=3.0, fall=3.0,
-                   length=max(gait.length, 0.80), sway=0.45, off=24.0, strike=6.0)
+    over = replace(
+        gait,
+        period=slow * gait.period,
+        clearance=height,
+        rise=3.0,
+        fall=3.0,
+        length=max(gait.length, 0.80),
+        sway=0.45,
+        off=24.0,
+        strike=6.0,
+    )
     crossing = stage.time
     march(stage, over, 2, 0.0, first=lead, close=False)
     crossed = stage.time
@@ -195,7 +206,10 @@ def step_over(stage: Stage, act: Act) -> None:
     stage.hold(start - 0.1, stage.time + 0.1, posture, gait.period)
     balance = {"chest_pitch": stage.base["chest_pitch"] + 7.0, "head_pitch": stage.base["head_pitch"] + 22.0}
     for side in SIDES:
-        balance |= {f"{side}_side": stage.base[f"{side}_side"] + 16.0, f"{side}_bend": stage.base[f"{side}_bend"] + 12.0}
+        balance |= {
+            f"{side}_side": stage.base[f"{side}_side"] + 16.0,
+            f"{side}_bend": stage.base[f"{side}_bend"] + 12.0,
+        }
     stage.hold(crossing - 0.4, crossed + 0.2, balance, 0.5)
 
 
@@ -235,13 +249,18 @@ def march(stage: Stage, gait: Gait, count: int, turn: float, first: int | None =
         fade = 0.45 if last else 1.0
         stage.step(
             Step(
-                foot, stage.time, stage.time + share * period, to,
+                foot,
+                stage.time,
+                stage.time + share * period,
+                to,
                 clearance=gait.clearance * (0.6 if last else 1.0),
                 off=math.radians(gait.off) * (0.5 if number == 0 and standing else 1.0),
                 strike=math.radians(gait.strike) * fade,
                 roll=min(0.3, 0.55 * (2.0 - gait.share) * gait.period),
                 settle=min(0.12, 0.25 * gait.period),
-                rise=gait.rise, fall=gait.fall, sway=gait.sway,
+                rise=gait.rise,
+                fall=gait.fall,
+                sway=gait.sway,
             )
         )
         stage.time += period if not last else share * period + 0.1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,9 @@ def generate_clip(index: int, seed: int, fps: float = 20.0) -> SyntheticClip:
         UserError: a negative index or seed, or a frame rate that is not positive.
     """
     if index < 0 or seed < 0 or not 0.0 < fps < 1000.0:
-        raise UserError(f"synthetic clip {index}, seed {seed}, {fps} fps: index and seed from 0, fps above 0 and below 1000")
+        raise UserError(
+            f"synthetic clip {index}, seed {seed}, {fps} fps: index and seed from 0, fps above 0 and below 1000"
+        )
     dice = Dice.seeded(seed, index)
     names = _names(index, seed, dice)
     for _ in range(200):
@@ -73,7 +76,7 @@ def generate_clip(index: int, seed: int, fps: float = 20.0) -> SyntheticClip:
     attributes: dict[str, Any] = {
         "acts": [act.to_dict() for act in acts],
         "style": style,
-        "seconds": [round(b - a, 3) for a, b in zip(bounds, bounds[1:], strict=False)],
+        "seconds": [round(b - a, 3) for a, b in pairwise(bounds)],
     }
     words = torch.Generator().manual_seed(Dice.seeded(seed, index, 1).integer(0, 2**31))
     motion = _motion(stage.body, *stage.play(fps, seconds), fps)

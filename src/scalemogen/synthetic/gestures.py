@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from scalemogen.synthetic.acts import Act
@@ -126,24 +125,43 @@ def reach(stage: Stage, act: Act) -> None:
     pose: dict[str, float]
     if act.direction == "up":
         pose = limb(side, {"front": 166.0, "side": 4.0, "inward": 0.0, "bend": 6.0}) | {
-            "chest_lean": base["chest_lean"] - 10.0 * sign, "chest_pitch": -6.0, "head_pitch": -34.0,
-            "left_heel": 26.0, "right_heel": 26.0, "up": 0.055, "chest_twist": -8.0 * sign,
+            "chest_lean": base["chest_lean"] - 10.0 * sign,
+            "chest_pitch": -6.0,
+            "head_pitch": -34.0,
+            "left_heel": 26.0,
+            "right_heel": 26.0,
+            "up": 0.055,
+            "chest_twist": -8.0 * sign,
             "forward": base["forward"] + 0.06,
         }
     elif act.direction == "down":
         pose = limb(side, {"front": 26.0, "side": 4.0, "inward": 15.0, "bend": 6.0}) | {
-            "chest_pitch": 76.0, "pelvis_pitch": 50.0, "head_pitch": 62.0, "chest_twist": -14.0 * sign,
-            "chest_lean": 6.0 * sign, **limb(other, {"front": 26.0, "side": 12.0, "inward": 30.0, "bend": 66.0}),
-            "up": -0.54, "forward": -0.11, "left_knee": 8.0, "right_knee": 8.0, "hang": 1.0,
+            "chest_pitch": 76.0,
+            "pelvis_pitch": 50.0,
+            "head_pitch": 62.0,
+            "chest_twist": -14.0 * sign,
+            "chest_lean": 6.0 * sign,
+            **limb(other, {"front": 26.0, "side": 12.0, "inward": 30.0, "bend": 66.0}),
+            "up": -0.54,
+            "forward": -0.11,
+            "left_knee": 8.0,
+            "right_knee": 8.0,
+            "hang": 1.0,
         }
     elif act.direction == "side":
         pose = limb(side, {"front": 10.0, "side": 92.0, "inward": 0.0, "bend": 5.0}) | {
-            "chest_lean": 17.0 * sign, "pelvis_lean": 5.0 * sign, "head_yaw": 50.0 * sign, "left": 0.07 * sign,
+            "chest_lean": 17.0 * sign,
+            "pelvis_lean": 5.0 * sign,
+            "head_yaw": 50.0 * sign,
+            "left": 0.07 * sign,
             "chest_twist": 8.0 * sign,
         }
     else:
         pose = limb(side, {"front": 84.0, "side": -2.0, "inward": 12.0, "bend": 5.0}) | {
-            "chest_pitch": 24.0, "pelvis_pitch": 12.0, "chest_twist": -26.0 * sign, "head_pitch": 16.0,
+            "chest_pitch": 24.0,
+            "pelvis_pitch": 12.0,
+            "chest_twist": -26.0 * sign,
+            "head_pitch": 16.0,
             "forward": base["forward"] + 0.03,
         }
     for _ in range(act.count or 1):
@@ -160,7 +178,10 @@ def bow(stage: Stage, act: Act) -> None:
     tempo = pace(stage, act)
     depth = stage.dice.around(64.0, 7.0)
     pose = {
-        "chest_pitch": depth, "pelvis_pitch": 0.62 * depth, "head_pitch": 1.05 * depth, "forward": -0.11,
+        "chest_pitch": depth,
+        "pelvis_pitch": 0.62 * depth,
+        "head_pitch": 1.05 * depth,
+        "forward": -0.11,
         "hang": 0.45,
     }
     for side in SIDES:
@@ -196,15 +217,17 @@ def stand(stage: Stage, act: Act) -> None:
         sign = dice.choice((1.0, -1.0))
         for number in range(dice.integer(3, 4)):
             over = sign * (-1.0) ** number
-            poses.append({
-                "left": over * dice.around(0.085, 0.008), "pelvis_lean": -4.0 * over, "chest_lean": 4.0 * over,
-                "up": stage.base["up"] - 0.006,
-            })
+            poses.append(
+                {
+                    "left": over * dice.around(0.085, 0.008),
+                    "pelvis_lean": -4.0 * over,
+                    "chest_lean": 4.0 * over,
+                    "up": stage.base["up"] - 0.006,
+                }
+            )
             times.append(times[-1] + 0.85 * tempo)
         times.append(times[-1] + 0.7 * tempo)
         stage.gesture(times, poses)
         stage.time = times[-1]
     else:
         stage.time += dice.uniform(1.6, 3.4)
-
-

@@ -20,11 +20,13 @@ from scalemogen.synthetic.body import (
     NECK,
     PELVIS,
     SHOULDERS,
-    SPINE3,
     TOES,
     WRISTS,
 )
 from scalemogen.synthetic.curves import Array, smooth
+
+_ANKLE, _TOES = 0.066, 0.02
+"""Heights of ankles and toes over the floor, standing, metres."""
 
 
 def count_rises(signal: Array, low: float, high: float) -> int:
@@ -55,7 +57,7 @@ class Measures:
         """Take the measures of a motion on a skeleton of these 22 joints."""
         joints = motion.positions.detach().cpu().double().numpy()
         floor = np.quantile(joints[:, list(TOES), 1].min(axis=1), 0.2)
-        return cls(joints - np.array([0.0, floor - 0.02, 0.0]), motion.fps)
+        return cls(joints - np.array([0.0, floor - _TOES, 0.0]), motion.fps)
 
     def part(self, start: int, stop: int) -> Measures:
         """Return the measures of frames start..stop-1."""
@@ -109,8 +111,8 @@ class Measures:
     def drift(self) -> Array:
         """Way of the pelvis (2,) to the left and forward, summed along the changing heading, metres."""
         steps = np.diff(self.at(0.12)[:, PELVIS], axis=0, prepend=self.at(0.12)[:1, PELVIS])
-        way = self.local(steps).sum(axis=0)
-        return way[[0, 2]]
+        way: Array = self.local(steps)[:, [0, 2]].sum(axis=0)
+        return way
 
     @cached_property
     def speed(self) -> float:
@@ -122,8 +124,8 @@ class Measures:
     @cached_property
     def pelvis(self) -> Array:
         """Height of the pelvis (T,) against standing, in leg lengths: 0 upright, -0.5 in a deep squat."""
-        hips = self.calm[:, list(HIPS), 1].mean(axis=1)
-        return (hips - self.leg - 0.066) / self.leg
+        hips: Array = self.calm[:, list(HIPS), 1].mean(axis=1)
+        return (hips - self.leg - _ANKLE) / self.leg
 
     @cached_property
     def seat(self) -> Array:
@@ -160,12 +162,13 @@ class Measures:
     @cached_property
     def feet_height(self) -> Array:
         """Height of the ankles (T, 2) over standing, metres."""
-        return self.at(0.05)[:, list(ANKLES), 1] - 0.066
+        return self.at(0.05)[:, list(ANKLES), 1] - _ANKLE
 
     @cached_property
     def airborne(self) -> Array:
         """Height of the lower foot's toes (T,) over the floor, metres."""
-        return self.at(0.05)[:, list(TOES), 1].min(axis=1) - 0.02
+        toes: Array = self.at(0.05)[:, list(TOES), 1].min(axis=1)
+        return toes - _TOES
 
     @cached_property
     def gaze(self) -> Array:
@@ -181,11 +184,6 @@ class Measures:
         """Pelvis (T,) to the left of the middle of the ankles, in leg lengths."""
         slow = self.at(0.12)
         return self.local(slow[:, PELVIS] - slow[:, list(ANKLES)].mean(axis=1))[:, 0] / self.leg
-
-    @cached_property
-    def chest(self) -> Array:
-        """Upper spine joint (T, 3), metres."""
-        return self.calm[:, SPINE3]
 
     @cached_property
     def swings(self) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:

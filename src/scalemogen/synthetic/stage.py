@@ -230,9 +230,9 @@ class Stage:
         chest[:, 0] -= 8.0 * swing
         chest[:, 2] += 1.5 * weight * np.abs(sheet["swing"]).clip(0.0, 1.0)
         share = np.array([0.0, 0.3, 0.65, 1.0])[:, None]
-        spine = pelvis[:, None] * (1.0 - share) + chest[:, None] * share
+        spine: Array = pelvis[:, None] * (1.0 - share) + chest[:, None] * share
         neck = 0.5 * (chest + head)
-        trunk = np.radians(np.concatenate((spine, neck[:, None], head[:, None]), axis=1))
+        trunk: Array = np.radians(np.concatenate((spine, neck[:, None], head[:, None]), axis=1))
         trunk[..., 0] += heading[:, None]
         return trunk
 
@@ -243,7 +243,9 @@ class Stage:
         away = np.stack((swing, -swing), axis=1)
         arms[..., 0] += 30.0 * away
         arms[..., 3] += 18.0 * np.maximum(away, 0.0) + 4.0 * np.abs(away)
-        return np.radians(arms)
+        arms[..., 3] = np.maximum(arms[..., 3], 2.0)
+        turns: Array = np.radians(arms)
+        return turns
 
     def _within_reach(self, pose: Pose, bound: Array, fps: float) -> Array:
         """Lower the pelvis smoothly to where both legs reach the feet; returns the root (T, 3)."""

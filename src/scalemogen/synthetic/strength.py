@@ -20,8 +20,14 @@ def squat(stage: Stage, act: Act) -> None:
     tempo = pace(stage, act)
     depth = stage.dice.around(0.46, 0.03)
     pose = {
-        "up": -depth, "forward": -0.10, "pelvis_pitch": 34.0, "chest_pitch": 38.0, "head_pitch": 14.0,
-        "left_knee": 16.0, "right_knee": 16.0, "hang": 0.8,
+        "up": -depth,
+        "forward": -0.10,
+        "pelvis_pitch": 34.0,
+        "chest_pitch": 38.0,
+        "head_pitch": 14.0,
+        "left_knee": 16.0,
+        "right_knee": 16.0,
+        "hang": 0.8,
     }
     lift = stage.dice.around(76.0, 6.0)
     for side in SIDES:
@@ -46,11 +52,17 @@ def sit(stage: Stage, act: Act) -> None:
     hands = dict(zip(names, (34.0, 8.0, 58.0, 26.0) * 2, strict=True))
     forth = dict(zip(names, (46.0, 8.0, 30.0, 18.0) * 2, strict=True))
     lean = {
-        "up": -0.45 * drop, "forward": -0.55 * thigh, "pelvis_pitch": 30.0, "chest_pitch": 42.0 + 0.3 * slump,
+        "up": -0.45 * drop,
+        "forward": -0.55 * thigh,
+        "pelvis_pitch": 30.0,
+        "chest_pitch": 42.0 + 0.3 * slump,
         "head_pitch": 26.0,
     }
     seat = {
-        "up": -drop, "forward": -0.97 * thigh, "pelvis_pitch": -6.0, "chest_pitch": 4.0 + slump,
+        "up": -drop,
+        "forward": -0.97 * thigh,
+        "pelvis_pitch": -6.0,
+        "chest_pitch": 4.0 + slump,
         "head_pitch": base["head_pitch"] + 2.0,
     }
     start = stage.time
@@ -117,7 +129,9 @@ def _leap(stage: Stage, flight: float, far: tuple[float, float]) -> None:
         to = stage.beside(foot, centre, far[0], far[1] + float(SIGN[foot]) * stage.spread)
         lift, land = stage.time - 0.02, stage.time + flight + 0.02
         stage.steps.append(
-            Step(foot, lift, land, to, rise * 1.0, math.radians(40.0), math.radians(-22.0), 0.2, 0.1, 1.0, 1.0, sway=0.0)
+            Step(
+                foot, lift, land, to, rise * 1.0, math.radians(40.0), math.radians(-22.0), 0.2, 0.1, 1.0, 1.0, sway=0.0
+            )
         )
         stage.feet[foot] = to
 
@@ -138,8 +152,19 @@ def kick(stage: Stage, act: Act) -> None:
         back, land = lift + 0.82 * tempo, lift + 1.15 * tempo
         vias = _kick_path(stage, foot, high, aside, (chamber, hit, back))
         stage.step(
-            Step(foot, lift, land, home, 0.0, math.radians(20.0), math.radians(-12.0), via=vias, reachable=False,
-                 sway=0.85, held=True)
+            Step(
+                foot,
+                lift,
+                land,
+                home,
+                0.0,
+                math.radians(20.0),
+                math.radians(-12.0),
+                via=vias,
+                reachable=False,
+                sway=0.85,
+                held=True,
+            )
         )
         end = land + 0.4 * tempo
         load = {"chest_pitch": stage.base["chest_pitch"] + 3.0, "pelvis_pitch": 0.0, "up": stage.base["up"] - 0.03}
@@ -164,7 +189,9 @@ def _kick_path(
     body = stage.body
     leg, sign = body.leg, float(SIGN[foot])
     hip = body.standing - body.hip_drop - 0.03 * leg
-    angle = math.radians((stage.dice.around(84.0, 4.0) if high else stage.dice.around(48.0, 4.0)) - (7.0 if aside else 0.0))
+    angle = math.radians(
+        (stage.dice.around(84.0, 4.0) if high else stage.dice.around(48.0, 4.0)) - (7.0 if aside else 0.0)
+    )
     out, down = 0.965 * leg * math.sin(angle), 0.965 * leg * math.cos(angle)
     tuck = 0.32 * leg if high else 0.05 * leg
     cocked = (0.10 * leg, 0.30 * leg) if aside else (0.16 * leg, 0.0)

@@ -63,7 +63,8 @@ def frame(along: Array, hinge: Array) -> Array:
     """Matrices (..., 3, 3) whose columns are a bone's direction, its hinge axis, and their cross product.
 
     Args:
-        along, hinge: (..., 3) unit vectors, square to each other.
+        along: (..., 3) unit vectors.
+        hinge: (..., 3) unit vectors, square to `along`.
     """
     return np.stack((along, hinge, cross(along, hinge)), axis=-1)
 
@@ -79,7 +80,8 @@ def cross(a: Array, b: Array) -> Array:
 
 def unit(vectors: Array) -> Array:
     """Scale (..., 3) to length 1."""
-    return vectors / np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True))
+    result: Array = vectors / np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True))
+    return result
 
 
 def quaternions(matrices: Array) -> Array:

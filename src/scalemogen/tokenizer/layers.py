@@ -86,7 +86,8 @@ class ResidualBlock(nn.Module):
         """Map (B, T, J, C) to the same shape; `mask` (B, T)."""
         hidden = self.first(functional.gelu(keep_inside(x, mask)))
         hidden = self.second(functional.gelu(keep_inside(hidden, mask)))
-        return x + self.dropout(hidden)
+        result: Tensor = x + self.dropout(hidden)
+        return result
 
 
 class SkeletalPool(nn.Module):

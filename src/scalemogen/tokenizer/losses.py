@@ -65,9 +65,7 @@ def reconstruction_losses(
     }
 
 
-def path_losses(
-    prediction: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor], lengths: Tensor
-) -> dict[str, Tensor]:
+def path_losses(prediction: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor], lengths: Tensor) -> dict[str, Tensor]:
     """Return the unweighted terms "path" (metres) and "heading" (radians) of the integrated root motion.
 
     The features hold speeds; small errors of one sign add up to metres that no other term sees. Not in the reference.
@@ -97,7 +95,5 @@ def quantiser_loss(quantised: Quantised, weights: LossWeights, keep: Sequence[bo
         weight = valid[:, :, None].expand(a.shape[:3])
         commitment = masked_mean((direction - codes).square(), weight[..., None])
         sure, even = entropy_terms(soft_bits(direction, weights.inverse_temperature), weight)
-        terms.append(
-            weights.commitment * commitment + weights.entropy / weights.inverse_temperature * (sure - even)
-        )
+        terms.append(weights.commitment * commitment + weights.entropy / weights.inverse_temperature * (sure - even))
     return torch.stack(terms).mean()

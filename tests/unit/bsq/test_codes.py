@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scalemogen.bsq import (
     binary_entropy,
     bits_to_codes,

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers.toy import CELLS, make_spec
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional
+
+from helpers.toy import CELLS, make_spec
 from scalemogen.contracts import Scale
 from scalemogen.errors import UserError
 from scalemogen.scales import Pyramid, area_matrix, linear_matrix
-from torch.nn import functional
 
 
 @given(st.integers(1, 60), st.integers(1, 60))

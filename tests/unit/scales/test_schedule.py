@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scalemogen.contracts import Scale
 from scalemogen.errors import UserError
 from scalemogen.scales import check_scales, scales_from_count, scales_from_lists, time_divisors

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from helpers.toy import FEATURES, LAYOUT, SKELETON, make_features, make_spec, make_tokenizer
 from scalemogen.errors import UserError
 from scalemogen.skeletons import get_skeleton
