@@ -9,8 +9,9 @@ import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 
-from scalemogen.checkpoints import save_folder
+from scalemogen.checkpoints import describe, save_folder, under
 from scalemogen.contracts import MotionBatch, MotionSource, Scale, TokenSpec
+from scalemogen.distributed import mean_over_ranks
 from scalemogen.errors import UserError
 from scalemogen.metrics import BitUsage
 from scalemogen.metrics.functional import mpjpe_root_aligned, mpjpe_world
@@ -18,8 +19,15 @@ from scalemogen.motion import get_layout
 from scalemogen.scales import scales_from_count
 from scalemogen.tasks.base import MotionTask
 from scalemogen.tasks.schedules import Schedule
-from scalemogen.tokenizer import LossWeights, MotionTokenizer, TokenizerOutput, quantiser_loss, reconstruction_losses
-from scalemogen.tokenizer.losses import path_losses
+from scalemogen.tokenizer import (
+    LossWeights,
+    MotionTokenizer,
+    TokenizerOutput,
+    joint_loss,
+    path_losses,
+    quantiser_loss,
+    reconstruction_losses,
+)
 
 
 def adamw(parameters: Any) -> torch.optim.Optimizer:
@@ -42,6 +50,8 @@ class TokenizerTask(MotionTask):
         optimizer, schedule: see MotionTask.
     """
 
+    stage = "tokenizer"
+
     def __init__(
         self,
         bits: int = 24,
@@ -63,9 +73,7 @@ class TokenizerTask(MotionTask):
         self.scales = scales
         self.chain = chain
         self.max_frames = max_frames
-        self.width = width
-        self.blocks = blocks
-        self.dropout = dropout
+        self.arguments: dict[str, Any] = {"width": width, "blocks": blocks, "dropout": dropout}
         self.scale_dropout = scale_dropout
         self.weights = weights or LossWeights()
         self.tokenizer: MotionTokenizer
@@ -100,36 +108,34 @@ class TokenizerTask(MotionTask):
     def build_network(self, source: MotionSource) -> None:
         """Make the tokenizer and its validation metrics."""
         spec = self.make_spec()
-        self.tokenizer = MotionTokenizer(
-            spec, self.known_facts.skeleton, width=self.width, blocks=self.blocks, dropout=self.dropout
-        )
+        self.tokenizer = MotionTokenizer(spec, self.known_facts.skeleton, **self.arguments)
         self.bit_usage = BitUsage(scales=len(spec.scales), bits=spec.bits)
 
     def checkpoint_facts(self) -> dict[str, Any]:
-        """Return the token specification and the network's arguments."""
-        return {
-            "spec": self.tokenizer.spec.to_dict(),
-            "tokenizer": {"width": self.width, "blocks": self.blocks, "dropout": self.dropout},
-        }
+        """Return the model's description."""
+        return describe(facts=self.known_facts, spec=self.tokenizer.spec, tokenizer=self.arguments)
 
     def losses(self, batch: MotionBatch, output: TokenizerOutput, keep: list[bool] | None) -> dict[str, Tensor]:
         """Return every unweighted loss term and the weighted "loss"."""
         target, lengths, weights = batch.features, batch.lengths, self.weights
         prediction = output.reconstruction
         layout = get_layout(self.known_facts.layout)
-        velocities = layout.groups(self.known_facts.skeleton)["velocities"]
-        terms = reconstruction_losses(prediction, target, lengths, velocities)
-        paths = [layout.root_path(self.denormalise(features)) for features in (prediction, target)]
-        terms |= path_losses(paths[0], paths[1], lengths)
+        groups = layout.groups(self.known_facts.skeleton)
+        mine, truth = self.denormalise(prediction), self.denormalise(target)
+        positions = list(groups["positions"])
+        terms = reconstruction_losses(prediction, target, lengths, groups["velocities"])
+        terms["joints"] = joint_loss(mine[..., positions], truth[..., positions], lengths)
+        terms |= path_losses(layout.root_path(mine), layout.root_path(truth), lengths)
         terms["quantiser"] = quantiser_loss(output.quantised, weights, keep)
         loss = terms["features"]
-        for name in ("root", "velocity", "path", "heading", "quantiser"):
+        for name in ("root", "velocity", "joints", "path", "heading", "quantiser"):
             loss = loss + getattr(weights, name) * terms[name]
         return {"loss": loss, **terms}
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """One optimiser step, with scale dropout drawn equally on all processes."""
-        keep = torch.rand(self.tokenizer.pyramid.scales, generator=self.step_generator()) >= self.scale_dropout
+        generator = self.step_generator("scale dropout", batch_idx)
+        keep = torch.rand(self.tokenizer.pyramid.scales, generator=generator) >= self.scale_dropout
         keep[-1] = True
         kept = keep.tolist()
         output = self.tokenizer(batch.features, batch.lengths, kept)
@@ -153,7 +159,8 @@ class TokenizerTask(MotionTask):
         figures = {f"{split}/{name}": value for name, value in self.losses(batch, output, None).items()}
         truth = self.positions(batch.features)
         mine = self.positions(output.reconstruction)
-        frames = batch.lengths.sum()
+        # Of all processes: then a mean over processes, weighted by it, is the mean over all frames of the split.
+        frames = mean_over_ranks(batch.lengths.sum().float())
         share = batch.lengths / frames
         figures[f"{split}/mpjpe_root_mm"] = 1000 * (share * mpjpe_root_aligned(mine, truth, batch.lengths)).sum()
         figures[f"{split}/mpjpe_world_mm"] = 1000 * (share * mpjpe_world(mine, truth, batch.lengths)).sum()
@@ -162,7 +169,7 @@ class TokenizerTask(MotionTask):
                 decoded = self.positions(self.tokenizer.decode(total, batch.lengths)[:, : truth.shape[1]])
                 error = (share * mpjpe_root_aligned(decoded, truth, batch.lengths)).sum()
                 figures[f"{split}_scales/mpjpe_root_mm_{k:02d}"] = 1000 * error
-        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=int(frames), sync_dist=True)
+        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=round(frames.item()), sync_dist=True)
         self.bit_usage.update(output.quantised.maps)
 
     def on_validation_epoch_end(self) -> None:
@@ -175,10 +182,11 @@ class TokenizerTask(MotionTask):
 
     def _log_usage(self, split: str) -> None:
         usage = self.bit_usage.compute()
-        for k in range(self.tokenizer.pyramid.scales):
-            self.log(f"{split}_scales/bit_entropy_{k:02d}", usage.entropy[k])
-            self.log(f"{split}_scales/bits_used_{k:02d}", usage.used[k])
-        self.log(f"{split}/bits_used", usage.used.mean())
+        figures = {f"{split}/bits_used": usage.used.mean()}
+        for k, (entropy, used) in enumerate(zip(usage.entropy, usage.used, strict=True)):
+            figures[f"{split}_scales/bit_entropy_{k:02d}"] = entropy
+            figures[f"{split}_scales/bits_used_{k:02d}"] = used
+        self.log_dict({name: value.float() for name, value in figures.items()}, sync_dist=True)  # equal on all ranks
         self.bit_usage.reset()
 
     def save_model(self, folder: str | Path, state: dict[str, Tensor], provenance: dict[str, Any]) -> None:
@@ -189,14 +197,12 @@ class TokenizerTask(MotionTask):
             state: this module's state, or that of its running average.
             provenance: how the model came about.
         """
-        prefix = "tokenizer."
-        weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
         save_folder(
             folder,
             facts=self.known_facts,
             spec=self.tokenizer.spec,
-            tokenizer_arguments=self.checkpoint_facts()["tokenizer"],
-            tokenizer_state=weights,
+            tokenizer_arguments=self.arguments,
+            tokenizer_state=under("tokenizer.", state),
             provenance=provenance,
         )
 

@@ -22,6 +22,12 @@ def keep_inside(x: Tensor, mask: Tensor | None) -> Tensor:
     return x if mask is None else x * mask[:, :, None, None]
 
 
+def _autocast(x: Tensor) -> Tensor:
+    """Cast to autocast's type already here: activations are moved about before they reach a matrix product."""
+    device = x.device.type
+    return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x
+
+
 class JointLinear(nn.Module):
     """A linear map of its own for every joint: (B, T, J, inputs) to (B, T, J, outputs).
 
@@ -84,7 +90,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Map (B, T, J, C) to the same shape; `mask` (B, T)."""
-        hidden = self.first(functional.gelu(keep_inside(x, mask)))
+        hidden = self.first(functional.gelu(keep_inside(_autocast(x), mask)))
         hidden = self.second(functional.gelu(keep_inside(hidden, mask)))
         result: Tensor = x + self.dropout(hidden)
         return result

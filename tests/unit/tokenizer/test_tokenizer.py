@@ -8,9 +8,15 @@ import torch
 from helpers.toy import FEATURES, LAYOUT, SKELETON, make_features, make_spec, make_tokenizer
 from scalemogen.errors import UserError
 from scalemogen.skeletons import get_skeleton
-from scalemogen.tokenizer import LossWeights, MotionTokenizer, quantiser_loss, reconstruction_losses
+from scalemogen.tokenizer import (
+    LossWeights,
+    MotionTokenizer,
+    joint_loss,
+    path_losses,
+    quantiser_loss,
+    reconstruction_losses,
+)
 from scalemogen.tokenizer.layers import SkeletalPool, SkeletalTemporalConv, SkeletalUnpool
-from scalemogen.tokenizer.losses import path_losses
 
 
 @torch.no_grad()
@@ -103,12 +109,35 @@ def test_path_losses_see_a_drift_that_features_hardly_show() -> None:
     assert terms["heading"].item() == pytest.approx(0.5)
 
 
+def test_joint_loss_by_hand() -> None:
+    target = torch.zeros(1, 3, 6)
+    prediction = target.clone()
+    prediction[0, :2, 0], prediction[0, :2, 1] = 0.3, 0.4  # one of two joints is 0.5 m off, in both frames inside
+    prediction[0, 2] = 99.0
+    assert joint_loss(prediction, target, torch.tensor([2])).item() == pytest.approx(0.25, abs=1e-5)
+
+
 def test_padding_does_not_enter_the_losses() -> None:
     features, lengths = make_features([7, 5], frames=11)
     noisy = torch.where(torch.arange(11)[None, :, None] < lengths[:, None, None], features, 77.0)
     velocities = LAYOUT.groups(SKELETON)["velocities"]
     for value in reconstruction_losses(noisy, features, lengths, velocities).values():
         assert value.item() == 0.0
+
+
+def test_every_loss_weight_has_its_effect() -> None:
+    """Known defect: the reference's configured entropy weights do nothing."""
+    tokenizer = make_tokenizer()
+    features, lengths = make_features([40, 23])
+    quantised = tokenizer(features, lengths).quantised
+    default = LossWeights()
+    base = quantiser_loss(quantised, default)
+    for change in (
+        replace(default, commitment=0.5),
+        replace(default, entropy=0.2),
+        replace(default, inverse_temperature=50.0),
+    ):
+        assert not torch.isclose(quantiser_loss(quantised, change), base, rtol=1e-4)
 
 
 def test_mismatches_are_refused() -> None:
