@@ -64,7 +64,7 @@ class SampleMotions(Callback):
 @torch.no_grad()
 def _motions(task: LightningModule, batch: MotionBatch, count: int) -> tuple[list[Motion], list[str]]:
     if isinstance(task, Samples):
-        captions = [caption or "a person moves" for caption in batch.captions[:count]]
+        captions = batch.captions[:count]
         frames = int(batch.lengths[:count].float().mean())
         return task.sample(captions, frames), captions
     if not isinstance(task, Reconstructs):

@@ -1,14 +1,21 @@
-"""Model folders: weights with constructor arguments, specification and data facts; strict loading, no pickles.
+"""Trained models on disk: weights with constructor arguments, specification and data facts; strict loading.
+
+A model folder is what training leaves for use. Nothing in it is executed.
 
     model.json               format, stage, spec, facts, constructor arguments, sampling defaults, provenance
     tokenizer.safetensors    stage 1
     ar.safetensors, text/    stage 2, when the folder holds both
+
+A checkpoint is what training resumes from: a file of the trainer with the content of model.json under the key
+"scalemogen", beside it the tokenizer's weights and the text encoder's settings where it is one of stage 2. It is read
+without executing pickled code.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,25 +29,28 @@ from scalemogen.ar import NextScaleTransformer
 from scalemogen.contracts import DataFacts, TokenSpec
 from scalemogen.errors import UserError
 from scalemogen.files import atomic_path
-from scalemogen.text import TextEncoder, load_text_encoder
+from scalemogen.text import TextEncoder, build_text_encoder, load_text_encoder
 from scalemogen.tokenizer import MotionTokenizer
 
 FORMAT = 1
 DESCRIPTION = "model.json"
+CHECKPOINT_KEY = "scalemogen"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded model folder, in evaluation mode.
+    """A loaded model, in evaluation mode.
 
     Attributes:
         facts: of the training data.
         spec: token specification, equal for both stages.
         tokenizer: stage 1.
-        ar: stage 2, None in a folder that holds the tokenizer alone.
+        ar: stage 2, None where there is the tokenizer alone.
         text: text encoder of stage 2.
         sampling: default guidance and temperature.
-        description: the whole of model.json.
+        description: the content of model.json.
     """
 
     facts: DataFacts
@@ -50,6 +60,28 @@ class Bundle:
     text: TextEncoder | None
     sampling: dict[str, float]
     description: dict[str, Any]
+
+
+def describe(
+    *,
+    facts: DataFacts,
+    spec: TokenSpec,
+    tokenizer: Mapping[str, Any],
+    ar: Mapping[str, Any] | None = None,
+    sampling: Mapping[str, float] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the content of model.json; `tokenizer` and `ar` are constructor arguments."""
+    return {
+        "format": FORMAT,
+        "stage": "tokenizer" if ar is None else "ar",
+        "spec": spec.to_dict(),
+        "facts": facts.to_dict(),
+        "tokenizer": dict(tokenizer),
+        "ar": None if ar is None else dict(ar),
+        "sampling": dict(sampling or {}),
+        "provenance": dict(provenance or {}),
+    }
 
 
 def save_folder(
@@ -70,16 +102,14 @@ def save_folder(
     Raises:
         UserError: the folder cannot be written.
     """
-    description = {
-        "format": FORMAT,
-        "stage": "tokenizer" if ar_state is None else "ar",
-        "spec": spec.to_dict(),
-        "facts": facts.to_dict(),
-        "tokenizer": dict(tokenizer_arguments),
-        "ar": None if ar_arguments is None else dict(ar_arguments),
-        "sampling": dict(sampling or {}),
-        "provenance": dict(provenance or {}),
-    }
+    description = describe(
+        facts=facts,
+        spec=spec,
+        tokenizer=tokenizer_arguments,
+        ar=ar_arguments,
+        sampling=sampling,
+        provenance=provenance,
+    )
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         _save_state(tokenizer_state, temporary / "tokenizer.safetensors")
@@ -91,7 +121,10 @@ def save_folder(
 
 
 def _save_state(state: Mapping[str, Tensor], path: Path) -> None:
-    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}, path)
+    try:
+        save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}, path)
+    except SafetensorError as error:  # how it reports a full disk
+        raise UserError(f"cannot write {path.name}: {error}") from error
 
 
 def read_description(folder: str | Path) -> dict[str, Any]:
@@ -106,11 +139,60 @@ def read_description(folder: str | Path) -> dict[str, Any]:
     try:
         description: dict[str, Any] = json.loads(path.read_text())
         found = description["format"]
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not a model description: {error}") from error
     if found != FORMAT:
         raise UserError(f"{path} has format {found}; this version reads {FORMAT}")
     return description
+
+
+def read_checkpoint(path: str | Path, stage: str | None = None) -> dict[str, Any]:
+    """Read a checkpoint of training, without executing what is pickled in it; tensors are mapped, not read.
+
+    Args:
+        path: the file.
+        stage: "tokenizer" or "ar", if only that will do.
+
+    Raises:
+        UserError: a missing, damaged or foreign file, or one of the other stage.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    except Exception as error:  # torch.load raises half a dozen kinds at files that are not its own
+        raise UserError(f"{path} is damaged, or no checkpoint of this suite") from error
+    require_stage(checkpoint, stage, path)
+    return dict(checkpoint)
+
+
+def require_stage(checkpoint: object, stage: str | None, source: str | Path) -> None:
+    """Refuse what is no checkpoint of this suite, of this format and (unless None) of this stage.
+
+    Raises:
+        UserError: naming what the file holds.
+    """
+    held = checkpoint.get(CHECKPOINT_KEY) if isinstance(checkpoint, dict) else None
+    if not isinstance(held, dict) or "format" not in held:
+        raise UserError(f"{source} is no checkpoint of this suite")
+    if held["format"] != FORMAT:
+        raise UserError(f"{source} has format {held['format']}; this version reads {FORMAT}")
+    if stage not in (None, held.get("stage")):
+        raise UserError(f"{source} is a checkpoint of stage {held.get('stage')}; stage {stage} was asked for")
+
+
+def load_model(path: str | Path) -> Bundle:
+    """Load a model folder or a checkpoint.
+
+    Raises:
+        UserError: nothing there, or see `load_folder` and `load_checkpoint`.
+    """
+    path = Path(path)
+    if path.is_file():
+        return load_checkpoint(path)
+    if not path.is_dir():
+        raise UserError(f"{path}: no such model folder or checkpoint (a run's folder has model/ and checkpoints/)")
+    return load_folder(path)
 
 
 def load_folder(folder: str | Path) -> Bundle:
@@ -121,21 +203,68 @@ def load_folder(folder: str | Path) -> Bundle:
     """
     folder = Path(folder)
     description = read_description(folder)
+    bundle = _build(description, folder / DESCRIPTION, lambda: load_text_encoder(folder / "text"))
+    load_strictly(bundle.tokenizer, read_state(folder / "tokenizer.safetensors"), folder / "tokenizer.safetensors")
+    if bundle.ar is not None:
+        load_strictly(bundle.ar, read_state(folder / "ar.safetensors"), folder / "ar.safetensors")
+    return bundle
+
+
+def load_checkpoint(path: str | Path) -> Bundle:
+    """Load a checkpoint of training as a model: the running average of the weights, where there is one.
+
+    Raises:
+        UserError: a missing, damaged or foreign file, or a frozen text encoder that is not there or not the same.
+    """
+    path = Path(path)
+    checkpoint = read_checkpoint(path)
+    held, state = checkpoint[CHECKPOINT_KEY], checkpoint.get("state_dict", {})
+    provenance = {"checkpoint": path.name, "steps": checkpoint.get("global_step"), "epochs": checkpoint.get("epoch")}
+    description = {key: value for key, value in held.items() if key not in ("text", "tokenizer_state")}
+    description["provenance"] = provenance
+    bundle = _build(description, path, lambda: _text_encoder(held.get("text", {}), state, path))
+    if bundle.ar is None:
+        load_strictly(bundle.tokenizer, under("tokenizer.", state), path)
+    else:
+        load_strictly(bundle.tokenizer, held.get("tokenizer_state", {}), path)
+        load_strictly(bundle.ar, under("transformer.", state), path)
+    return bundle
+
+
+def text_settings(encoder: TextEncoder) -> dict[str, Any]:
+    """Return what a checkpoint needs to find a text encoder again, beside its weights where it is trained."""
+    return {**encoder.config(), **({"digest": encoder.digest} if encoder.frozen else {})}
+
+
+def _text_encoder(settings: Mapping[str, Any], state: Mapping[str, Tensor], source: Path) -> TextEncoder:
+    config = dict(settings)
+    digest = config.pop("digest", None)
+    encoder = build_text_encoder(config)
+    if not encoder.frozen:
+        try:
+            encoder.load_state_dict(under("text_encoder.", state))
+        except RuntimeError as error:
+            raise UserError(f"{source} does not hold its text encoder: {error}") from error
+    elif encoder.digest != digest:
+        raise UserError(f"the text encoder of {source} had digest {digest}; the one found here has {encoder.digest}")
+    return encoder
+
+
+def _build(description: dict[str, Any], source: Path, make_text: Callable[[], TextEncoder]) -> Bundle:
+    """Return the networks of a description; but for the text encoder, their weights are still to come."""
+    ar, text = None, None
     try:
         facts = DataFacts.from_dict(description["facts"])
         spec = TokenSpec.from_dict(description["spec"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{folder / DESCRIPTION} is damaged: {error}") from error
-    tokenizer = MotionTokenizer(spec, facts.skeleton, **description["tokenizer"])
-    load_strictly(tokenizer, read_state(folder / "tokenizer.safetensors"), folder / "tokenizer.safetensors")
-    ar, text = None, None
-    if description["ar"] is not None:
-        text = load_text_encoder(folder / "text")
-        ar = NextScaleTransformer(spec, **description["ar"])
-        load_strictly(ar, read_state(folder / "ar.safetensors"), folder / "ar.safetensors")
-        ar.eval()
-        text.eval()
-    return Bundle(facts, spec, tokenizer.eval(), ar, text, description["sampling"], description)
+        tokenizer = MotionTokenizer(spec, facts.skeleton, **description["tokenizer"])
+        if description["ar"] is not None:
+            ar = NextScaleTransformer(spec, **description["ar"]).eval()
+        sampling = dict(description["sampling"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{source} is damaged: {type(error).__name__} {error}") from error
+    if ar is not None:
+        text = make_text().eval()
+    return Bundle(facts, spec, tokenizer.eval(), ar, text, sampling, description)
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -168,11 +297,24 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: str | 
     module.load_state_dict(state)
 
 
+def under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the part of a state whose names start with `prefix`, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
 def find_tokenizer(root: str | Path, facts: DataFacts) -> Path | None:
-    """Return the newest model folder below `root` whose tokenizer was trained on this data, or None."""
+    """Return the newest model folder below `root` whose tokenizer was trained on this data, or None.
+
+    Folders that cannot be read are passed over, with a warning.
+    """
     candidates = sorted(Path(root).glob(f"*/model/{DESCRIPTION}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in candidates:
-        description = read_description(path.parent)
-        if description["stage"] == "tokenizer" and DataFacts.from_dict(description["facts"]).digest == facts.digest:
+        try:
+            description = read_description(path.parent)
+            fits = DataFacts.from_dict(description["facts"]).digest == facts.digest
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            _log.warning("%s is passed over: %s", path.parent, error)
+            continue
+        if fits and description["stage"] == "tokenizer":
             return path.parent
     return None

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from scalemogen.checkpoints import Bundle, load_folder
+from scalemogen.checkpoints import Bundle, load_model
 from scalemogen.contracts import DataFacts, TokenSpec
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion, Normaliser, get_layout
@@ -38,7 +38,7 @@ class TextToMotion:
     """Makes motions of sentences, and passes motions through the tokenizer.
 
     Args:
-        bundle: what `load_folder` returned.
+        bundle: what `load_model` returned.
         device: where to compute.
 
     Attributes:
@@ -59,17 +59,13 @@ class TextToMotion:
                 module.to(self.device).eval()
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu") -> TextToMotion:
-        """Load a model folder.
+    def from_pretrained(cls, path: str | Path, device: str | torch.device = "cpu") -> TextToMotion:
+        """Load a model folder, or a checkpoint of training.
 
         Raises:
-            UserError: no such folder, no model in it, or a damaged one.
+            UserError: no such folder or file, no model in it, or a damaged one.
         """
-        if Path(folder).is_file():
-            raise UserError(f"{folder} is a file; give the model folder that training writes, runs/<name>/model")
-        if not Path(folder).is_dir():
-            raise UserError(f"{folder}: no such model folder (training writes one to runs/<name>/model)")
-        return cls(load_folder(folder), device)
+        return cls(load_model(path), device)
 
     @property
     def max_frames(self) -> int:

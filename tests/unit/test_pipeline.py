@@ -123,7 +123,7 @@ def test_folders_that_hold_no_model_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no model folder"):
         TextToMotion.from_pretrained(tmp_path)
     (tmp_path / "last.ckpt").touch()
-    with pytest.raises(UserError, match=r"last\.ckpt is a file"):
+    with pytest.raises(UserError, match=r"last\.ckpt is damaged, or no checkpoint of this suite"):
         TextToMotion.from_pretrained(tmp_path / "last.ckpt")
 
 

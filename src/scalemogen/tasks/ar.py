@@ -13,7 +13,18 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 
 from scalemogen.ar import NextScaleTransformer, draw_flips, draw_text_dropout, scale_weighted_cross_entropy
-from scalemogen.checkpoints import find_tokenizer, load_folder, save_folder
+from scalemogen.checkpoints import (
+    CHECKPOINT_KEY,
+    DESCRIPTION,
+    Bundle,
+    describe,
+    find_tokenizer,
+    load_model,
+    load_strictly,
+    save_folder,
+    text_settings,
+    under,
+)
 from scalemogen.contracts import MotionBatch, MotionSource, TextFeatures
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion
@@ -29,8 +40,6 @@ from scalemogen.text import (
     TextFeatureCache,
     train_sentencepiece,
 )
-
-SPLITS = ("train", "val", "test")
 
 
 def adamw(parameters: Any) -> torch.optim.Optimizer:
@@ -82,8 +91,8 @@ class ARTask(MotionTask):
     """Trains a NextScaleTransformer on the bits of a frozen tokenizer.
 
     Args:
-        tokenizer: model folder of stage 1, or a folder of runs, of which the newest one with a tokenizer trained on
-            the same data is taken.
+        tokenizer: model folder or checkpoint of stage 1, or a folder of runs, of which the newest one with a tokenizer
+            trained on the same data is taken.
         width, depth, heads, drop_path, dropout: see NextScaleTransformer.
         text: the text encoder.
         text_dropout: probability to replace a caption by the learned null, for guidance.
@@ -91,6 +100,8 @@ class ARTask(MotionTask):
         sampling: defaults that the model is saved with, used for samples while training.
         optimizer, schedule: see MotionTask.
     """
+
+    stage = "ar"
 
     def __init__(
         self,
@@ -128,21 +139,7 @@ class ARTask(MotionTask):
         Raises:
             UserError: no tokenizer for this data, or one that does not fit it.
         """
-        facts = self.known_facts
-        folder: Path | None = Path(self.tokenizer_source)
-        if not (Path(self.tokenizer_source) / "model.json").is_file():
-            folder = find_tokenizer(self.tokenizer_source, facts)
-        if folder is None:
-            raise UserError(
-                f"no tokenizer trained on data {facts.name} in {self.tokenizer_source}; "
-                "run `make train-tokenizer` with the same data first, or name a model folder with TOKENIZER="
-            )
-        bundle = load_folder(folder)
-        if bundle.facts.digest != facts.digest:
-            raise UserError(
-                f"tokenizer {folder} was trained on data {bundle.facts.name} ({bundle.facts.digest}), "
-                f"not on {facts.name} ({facts.digest}): skeleton, layout, frame rate and statistics must be the same"
-            )
+        bundle = self._load_tokenizer()
         tokenizer = bundle.tokenizer.requires_grad_(False)
         # Held in lists: frozen networks are no parameters of this module (EMA, optimiser and DDP leave them alone).
         self._frozen_tokenizer = [tokenizer]
@@ -154,11 +151,32 @@ class ARTask(MotionTask):
         if encoder.frozen:
             self._cache = TextFeatureCache(self.text_choice.cache, encoder)
             if self.trainer.is_global_zero:
-                self._cache.build([caption for split in SPLITS for caption in source.captions(split)])
+                encoder.to(self.trainer.strategy.root_device)
+                # A clip without captions has the empty one.
+                self._cache.build(
+                    ["", *(caption for split in self.known_facts.digests for caption in source.captions(split))]
+                )
             self.trainer.strategy.barrier("text features")
         self.arguments["text_width"] = encoder.width
         self.arguments["text_max_tokens"] = encoder.max_tokens
         self.transformer = NextScaleTransformer(self.spec, **self.arguments)
+
+    def _load_tokenizer(self) -> Bundle:
+        facts, asked = self.known_facts, Path(self.tokenizer_source)
+        given = asked.is_file() or (asked / DESCRIPTION).is_file()
+        path = asked if given else find_tokenizer(asked, facts)
+        if path is None:
+            raise UserError(
+                f"no tokenizer trained on data {facts.name} in {asked}; "
+                "run `make train-tokenizer` with the same data first, or name a model folder with TOKENIZER="
+            )
+        bundle = load_model(path)
+        if bundle.facts.digest != facts.digest:
+            raise UserError(
+                f"tokenizer {path} was trained on data {bundle.facts.name} ({bundle.facts.digest}), "
+                f"not on {facts.name} ({facts.digest}): skeleton, layout, frame rate and statistics must be the same"
+            )
+        return bundle
 
     @property
     def tokenizer(self) -> Any:
@@ -169,13 +187,25 @@ class ARTask(MotionTask):
         return tokenizer
 
     def checkpoint_facts(self) -> dict[str, Any]:
-        """Return the specification, the arguments and the tokenizer that the stage was trained on."""
-        return {
-            "spec": self.spec.to_dict(),
-            "ar": self.arguments,
-            "tokenizer": self._tokenizer_arguments,
-            "tokenizer_state": self._frozen_tokenizer[0].state_dict(),
-        }
+        """Return the model's description, the text encoder, and the tokenizer that the stage is trained on."""
+        description = describe(
+            facts=self.known_facts,
+            spec=self.spec,
+            tokenizer=self._tokenizer_arguments,
+            ar=self.arguments,
+            sampling=asdict(self.sampling),
+        )
+        tokenizer = self._frozen_tokenizer[0].state_dict()
+        return {**description, "text": text_settings(self.text_encoder), "tokenizer_state": tokenizer}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the tokenizer that the checkpoint was trained on, whichever was found for this run.
+
+        Raises:
+            UserError: see MotionTask.
+        """
+        super().on_load_checkpoint(checkpoint)
+        load_strictly(self._frozen_tokenizer[0], checkpoint[CHECKPOINT_KEY]["tokenizer_state"], "the checkpoint")
 
     def text_features(self, captions: list[str]) -> TextFeatures:
         """Encode captions of the data, from the cache where the encoder is frozen; over-long ones are cut."""
@@ -199,8 +229,8 @@ class ARTask(MotionTask):
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """One optimiser step with bit flips and text dropout, drawn apart on every process."""
-        generator = self.step_generator(salt=1 + self.global_rank)
-        quantised = self.quantise(batch, generator)
+        quantised = self.quantise(batch, self.step_generator("flips", batch_idx, self.global_rank))
+        generator = self.step_generator("text dropout", batch_idx, self.global_rank)
         dropped = draw_text_dropout(len(batch), self.text_dropout, generator).to(self.device)
         text = self.text_features(batch.captions)
         logits = self.transformer(quantised.inputs, text, quantised.maps.valid, dropped)
@@ -235,8 +265,8 @@ class ARTask(MotionTask):
 
     @torch.no_grad()
     def sample(self, captions: list[str], frames: int, seed: int = 0) -> list[Motion]:
-        """Generate a motion of `frames` frames for each caption with the default sampling."""
-        text = self.text_encoder(captions, truncate=True)
+        """Generate a motion of `frames` frames for each caption of the data with the default sampling."""
+        text = self.text_features(captions)
         lengths = torch.full((len(captions),), frames, device=self.device)
         generators = seeded_generators([seed + index for index in range(len(captions))])
         tokenizer = self.tokenizer
@@ -256,7 +286,7 @@ class ARTask(MotionTask):
         encoder = self.text_encoder
         if not encoder.frozen:
             encoder = deepcopy(encoder)
-            encoder.load_state_dict(_under("text_encoder.", state))
+            encoder.load_state_dict(under("text_encoder.", state))
         save_folder(
             folder,
             facts=self.known_facts,
@@ -264,12 +294,8 @@ class ARTask(MotionTask):
             tokenizer_arguments=self._tokenizer_arguments,
             tokenizer_state=self._frozen_tokenizer[0].state_dict(),
             ar_arguments=self.arguments,
-            ar_state=_under("transformer.", state),
+            ar_state=under("transformer.", state),
             text=encoder,
             sampling=asdict(self.sampling),
             provenance=provenance,
         )
-
-
-def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

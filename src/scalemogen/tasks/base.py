@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
-from scalemogen.contracts import DataFacts, MotionSource
+from scalemogen.checkpoints import CHECKPOINT_KEY, require_stage
+from scalemogen.contracts import DataFacts, MotionBatch, MotionSource, TokenSpec
 from scalemogen.errors import UserError
+from scalemogen.files import digest_json
 from scalemogen.motion import Motion, Normaliser, get_layout
 from scalemogen.tasks.schedules import Schedule
 
-CHECKPOINT_KEY = "scalemogen"
+RATES = frozenset({"dropout", "drop_path"})
+"""Arguments of networks that may change when training is resumed."""
 
 
 class MotionTask(LightningModule, ABC):
@@ -28,7 +33,12 @@ class MotionTask(LightningModule, ABC):
     Args:
         optimizer: makes the optimiser from the trainable parameters.
         schedule: learning-rate schedule.
+
+    Attributes:
+        stage: "tokenizer" or "ar", as in commands, recipes and checkpoints.
     """
+
+    stage: ClassVar[str]
 
     def __init__(self, optimizer: OptimizerCallable, schedule: Schedule) -> None:
         super().__init__()
@@ -42,7 +52,10 @@ class MotionTask(LightningModule, ABC):
 
     @abstractmethod
     def checkpoint_facts(self) -> dict[str, Any]:
-        """Return what a checkpoint must carry beside weights, as plain Python values and tensors."""
+        """Return `checkpoints.describe`'s content and what else a checkpoint must carry beside weights.
+
+        Plain Python values and tensors: loading unpickles nothing else.
+        """
 
     @abstractmethod
     def save_model(self, folder: str | Path, state: dict[str, Tensor], provenance: dict[str, Any]) -> None:
@@ -91,10 +104,33 @@ class MotionTask(LightningModule, ABC):
         facts = self.known_facts
         return get_layout(facts.layout).to_motion(self.denormalise(features).cpu(), facts.skeleton, facts.fps)
 
-    def step_generator(self, salt: int = 0) -> torch.Generator:
-        """Return a generator for this optimiser step, equal on all processes and after a resume."""
-        seed = hash((torch.initial_seed() & 0xFFFFFFFF, self.global_step, salt)) & 0x7FFFFFFFFFFFFFFF
-        return torch.Generator().manual_seed(seed)
+    def step_generator(
+        self, purpose: str, batch_idx: int, rank: int = 0, device: torch.device | str = "cpu"
+    ) -> torch.Generator:
+        """Return a generator fixed by the run's seed, the epoch and the batch alone, so a resumed run draws the same.
+
+        Args:
+            purpose: what is drawn; each purpose has its own stream.
+            batch_idx: batch of the epoch.
+            rank: this process, where processes are to draw differently.
+            device: where to draw.
+        """
+        run = os.environ.get("PL_GLOBAL_SEED", "0")
+        seed = int(digest_json([run, self.current_epoch, batch_idx, purpose, rank]), 16) % 2**32
+        return torch.Generator(device).manual_seed(seed)
+
+    def on_train_batch_start(self, batch: MotionBatch, batch_idx: int) -> None:
+        """Set the global stream, which only dropout uses: neither a resume nor a callback changes what it draws."""
+        state = self.step_generator("dropout", batch_idx, self.global_rank).get_state()
+        torch.set_rng_state(state)
+        if self.device.type == "cuda":
+            generator = self.step_generator("dropout", batch_idx, self.global_rank, self.device)
+            torch.cuda.set_rng_state(generator.get_state(), self.device)
+
+    def on_fit_start(self) -> None:
+        """Say how large the model is."""
+        count = sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+        rank_zero_info(f"{self.stage}: {count:,} trainable parameters")
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Make the optimiser over trainable parameters only, and the schedule, stepped per optimiser step."""
@@ -103,19 +139,35 @@ class MotionTask(LightningModule, ABC):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add facts and specification to the checkpoint."""
-        checkpoint[CHECKPOINT_KEY] = {
-            "stage": type(self).__name__,
-            "facts": self.known_facts.to_dict(),
-            **self.checkpoint_facts(),
-        }
+        """Add facts, specification and arguments to the checkpoint."""
+        checkpoint[CHECKPOINT_KEY] = self.checkpoint_facts()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of another kind.
+        """Refuse a checkpoint of the other stage, of other data or of another network.
 
         Raises:
-            UserError: naming what the file holds.
+            UserError: naming the first thing that differs, and both values.
         """
-        found = checkpoint.get(CHECKPOINT_KEY, {}).get("stage", "no model of this suite")
-        if found != type(self).__name__:
-            raise UserError(f"the checkpoint holds {found}; {type(self).__name__} was asked for")
+        require_stage(checkpoint, self.stage, "the checkpoint")
+        held, mine = checkpoint[CHECKPOINT_KEY], self.checkpoint_facts()
+        facts = DataFacts.from_dict(held["facts"])
+        if facts.digest != self.known_facts.digest:
+            raise UserError(
+                f"the checkpoint was trained on data {facts.name} ({facts.digest}), "
+                f"not on {self.known_facts.name} ({self.known_facts.digest})"
+            )
+        spec = TokenSpec.from_dict(held["spec"])
+        spec.require_equal(TokenSpec.from_dict(mine["spec"]), "the checkpoint", "this configuration")
+        for part in ("tokenizer", "ar", "text"):
+            theirs, ours = held.get(part) or {}, mine.get(part) or {}
+            for name in sorted((theirs.keys() | ours.keys()) - RATES):
+                if theirs.get(name) != ours.get(name):
+                    raise UserError(
+                        f"the checkpoint and this configuration do not fit: {part}.{name} is {theirs.get(name)} "
+                        f"in one and {ours.get(name)} in the other"
+                    )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies need: averaging copies the task, and its optimiser's maker knows the whole program."""
+        state: dict[str, Any] = super().__getstate__()
+        return {**state, "optimizer": None}
