@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from helpers.stores import write_store, write_takes
+from scalemogen.cli.data import build_parser
 from scalemogen.cli.main import main
 from scalemogen.data_modules import MotionStore
 
@@ -82,6 +84,14 @@ def test_quarantined_files_are_printed(tmp_path: Path, capsys: pytest.CaptureFix
     assert "quarantined: 1 no file, 1 unreadable file" in text
     assert "clip1: no file (take1.bvh is not in takes)" in text
     assert main(["data", "check", str(tmp_path / "store"), "--strict"]) == 1
+
+
+def test_the_commands_of_the_page_about_data_are_understood() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "data.md").read_text().replace("\\\n", "")
+    commands = [shlex.split(line, comments=True) for line in page.splitlines() if line.startswith("scalemogen data ")]
+    assert {command[2] for command in commands} == {"synthetic", "bvh", "check", "info"}
+    for command in commands:
+        build_parser().parse_args(command[2:])
 
 
 @pytest.mark.parametrize(
