@@ -1,0 +1,228 @@
+"""`scalemogen recognise`: do generated motions show what their sentences say, judged by the nearest training clips?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from scalemogen.cli.devices import DEVICES, choose_device
+from scalemogen.cli.parser import Parser
+from scalemogen.cli.recognition import (
+    TRAIN,
+    Described,
+    Prompt,
+    Row,
+    actions_of,
+    choose_prompts,
+    describe,
+    describe_clips,
+    home_splits,
+    make_rows,
+    name_motions,
+)
+from scalemogen.cli.stores import open_store
+from scalemogen.data_modules import MotionStore
+from scalemogen.errors import UserError
+from scalemogen.export import contact_sheet
+from scalemogen.files import atomic_path, digest_bytes
+from scalemogen.metrics.functional import Nearest
+from scalemogen.motion import Motion
+from scalemogen.pipeline import TextToMotion
+
+EXAMPLE = """example:
+  scalemogen recognise --model runs/bandai/model --data data/bandai --split test --per-action 5 --out report"""
+
+METHOD = (
+    "Each motion gets the action of its nearest training clip, by joint trajectories alone: how far each joint moves,\n"
+    "how often it swings, poses over time, path, turning, speed. Real clips are named so too, never by themselves."
+)
+SHEET_ROWS = 6
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
+    parser = Parser(
+        prog="scalemogen recognise",
+        description="Generate motions from a store's captions and name each by its nearest training clip.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", required=True, metavar="FOLDER", help="model folder that stage 2 wrote")
+    parser.add_argument("--data", type=Path, required=True, metavar="STORE", help="motion store with a train split")
+    parser.add_argument("--split", default="test", help="where captions and real clips are from (default: test)")
+    parser.add_argument(
+        "--label", default="content", metavar="KEY", help="attribute that names the action (default: content)"
+    )
+    parser.add_argument("--per-action", type=int, default=5, metavar="N", help="captions an action (default: 5)")
+    parser.add_argument("--neighbours", type=int, default=1, metavar="K", help="training clips that vote (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of captions and of the motions (default: 0)")
+    parser.add_argument("--guidance", type=float, help="how closely to follow the text (default: the model's)")
+    parser.add_argument("--temperature", type=float, help="of the sampling (default: the model's)")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="for table.md, table.json and contact sheets")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Generate, name, print and write.
+
+    Raises:
+        UserError: not a text-to-motion model; a store that does not fit it, lacks the split, the label or captions;
+            a number out of range; a folder that cannot be written.
+    """
+    if args.per_action < 1:
+        raise UserError(f"--per-action {args.per_action}: at least one caption an action is needed")
+    if args.out is not None and args.out.exists() and not args.out.is_dir():
+        raise UserError(f"{args.out} is a file; name a folder")
+    model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
+    store = open_store(args.data, model.facts)
+    actions = actions_of(store, args.label)
+    homes = home_splits(store, actions, args.split)
+    prompts = choose_prompts(store, actions, homes, args.per_action, args.seed)
+    if not prompts:
+        raise UserError(f"{args.data} has no captions to generate from")
+    reference = describe_clips(store, actions, store.indices(TRAIN).tolist(), model.max_frames)
+    real = describe_clips(store, actions, _real_clips(store, actions, homes), model.max_frames)
+    named = name_motions(real.groups, reference, real.clips, args.neighbours)
+    motions = model.generate(
+        [prompt.caption for prompt in prompts],
+        frames=[min(max(prompt.frames, model.min_frames), model.max_frames) for prompt in prompts],
+        seed=args.seed,
+        guidance=args.guidance,
+        temperature=args.temperature,
+    )
+    made = name_motions(describe(store, [motion.positions for motion in motions]), reference, votes=args.neighbours)
+    rows = make_rows(prompts, made, real, named, reference)
+    report = {
+        **_origin(args, model, store),
+        **_totals(rows, made.distances, named.distances),
+        "actions": [row.to_dict() for row in rows],
+        "motions": _describe_motions(prompts, motions, made, reference, store),
+    }
+    table = f"{METHOD}\n\n{_table(rows)}\n\n{_summary(report)}"
+    if args.out is not None:
+        report["sheets"] = _write_sheets(prompts, motions, made, args.out)
+        _write_text(args.out / "table.md", f"{table}\n")
+        _write_text(args.out / "table.json", f"{json.dumps(report, indent=1)}\n")
+    print(json.dumps(report, indent=1) if args.json else table)
+    return 0
+
+
+def _real_clips(store: MotionStore, actions: Sequence[str], homes: dict[str, str]) -> list[int]:
+    """Return the clips of each action in the split that its captions are from."""
+    return [clip for clip, action in enumerate(actions) if store.split(clip) == homes.get(action)]
+
+
+def _origin(args: argparse.Namespace, model: TextToMotion, store: MotionStore) -> dict[str, Any]:
+    """Return what the figures depend on."""
+    weights = sorted(Path(args.model).rglob("*.safetensors"))
+    return {
+        "model": str(args.model),
+        "model_digest": digest_bytes(*(path.read_bytes() for path in weights)),
+        "trained_on_this_data": model.facts.digest == store.facts.digest,
+        "data": str(args.data),
+        "data_digests": dict(store.facts.digests),
+        "licence": store.facts.licence,
+        **{name: getattr(args, name) for name in ("split", "label", "per_action", "neighbours", "seed")},
+        **{name: getattr(args, name) for name in ("guidance", "temperature")},
+    }
+
+
+def _totals(rows: Sequence[Row], made: Tensor, real: Tensor) -> dict[str, Any]:
+    """Return the figures over all actions, from the rows and the distances of generated and of real motions."""
+    return {
+        "recognised_actions": sum(2 * row.recognised > row.generated for row in rows),
+        "recognised": sum(row.recognised for row in rows),
+        "generated": sum(row.generated for row in rows),
+        "real_recognised": sum(row.real_recognised for row in rows),
+        "real": sum(row.real for row in rows),
+        "distance": float(made.mean()),
+        "real_distance": float(real.mean()),
+        "nearer_than_any_real": int((made < real.min()).sum()),
+    }
+
+
+def _describe_motions(
+    prompts: Sequence[Prompt], motions: Sequence[Motion], made: Nearest, reference: Described, store: MotionStore
+) -> list[dict[str, Any]]:
+    nearest = reference.clips[made.indices].tolist()
+    return [
+        {
+            "action": prompt.action,
+            "caption": prompt.caption,
+            "frames": motion.frames,
+            "named": label,
+            "nearest": store.ids[clip],
+            "distance": distance,
+        }
+        for prompt, motion, label, clip, distance in zip(
+            prompts, motions, made.labels, nearest, made.distances.tolist(), strict=True
+        )
+    ]
+
+
+def _table(rows: Sequence[Row]) -> str:
+    """Return the rows as an aligned Markdown table."""
+    head = ("action", "captions of", "generated", "recognised", "most often taken for")
+    head += ("real clips", "recognised", "distance", "real distance")
+    body = [
+        (
+            row.action,
+            row.split,
+            str(row.generated),
+            f"{row.recognised / row.generated:.0%}",
+            row.confused or "–",
+            str(row.real),
+            f"{row.real_recognised / row.real:.0%}" if row.real else "–",
+            f"{row.distance:.2f}",
+            "–" if row.real_distance is None else f"{row.real_distance:.2f}",
+        )
+        for row in rows
+    ]
+    widths = [max(len(line[column]) for line in (head, *body)) for column in range(len(head))]
+    lines = [head, tuple("-" * width for width in widths), *body]
+    return "\n".join(
+        f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |" for line in lines
+    )
+
+
+def _summary(report: dict[str, Any]) -> str:
+    actions = len(report["actions"])
+    elsewhere = [row["action"] for row in report["actions"] if row["split"] != report["split"]]
+    lines = [
+        f"{report['recognised_actions']} of {actions} actions are recognised in more than half of their motions;"
+        f" {report['recognised']} of {report['generated']} motions,"
+        f" {report['real_recognised']} of {report['real']} real clips.",
+        f"Distance to the nearest training clip: {report['distance']:.2f} generated,"
+        f" {report['real_distance']:.2f} real; {report['nearer_than_any_real']} generated motions are nearer to one than any real clip is.",
+    ]
+    if elsewhere:
+        lines.append(f"No clip of the {report['split']} split shows {', '.join(elsewhere)}: captions of other splits.")
+    if not report["trained_on_this_data"]:
+        lines.append("The model was trained on other data than this store's.")
+    lines.append(f"Model {report['model_digest']}, data {report['data_digests']}, seed {report['seed']}.")
+    return "\n".join(lines)
+
+
+def _write_sheets(prompts: Sequence[Prompt], motions: Sequence[Motion], made: Nearest, folder: Path) -> list[str]:
+    """Write contact sheets of the first motion of each action, whatever it shows; return their names."""
+    first = {prompt.action: at for at, prompt in reversed(list(enumerate(prompts)))}
+    chosen = sorted(first.values())
+    names = []
+    for number, start in enumerate(range(0, len(chosen), SHEET_ROWS), start=1):
+        rows = chosen[start : start + SHEET_ROWS]
+        titles = [f"{prompts[i].action}: {prompts[i].caption} [taken for {made.labels[i]}]" for i in rows]
+        contact_sheet([motions[i] for i in rows], titles, folder / f"sheet-{number}.png")
+        names.append(f"sheet-{number}.png")
+    return names
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
