@@ -17,7 +17,7 @@ from typing import Any
 import torch
 import wandb
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -128,6 +128,8 @@ class StageCLI(LightningCLI):
             kwargs["logger"] = loggers(self.stage, folder)
         if kwargs.get("logger", asked.get("logger")):
             kwargs["callbacks"].append(LearningRateMonitor("step"))
+        if asked.get("enable_progress_bar") is not False:
+            kwargs["callbacks"].append(TQDMProgressBar())
         trainer: Trainer = super().instantiate_trainer(**kwargs)
         if trainer.is_global_zero:
             print(f"run: {folder}", flush=True)
@@ -198,10 +200,9 @@ def loggers(stage: str, folder: str) -> list[Any]:
     if offline:  # nothing to say: the files are in the run's folder, and `wandb sync` uploads them
         os.environ.setdefault("WANDB_SILENT", "true")
     name = f"{stage}/{Path(folder).name}"
-    return [
-        WandbLogger(project="scalemogen", name=name, save_dir=folder, offline=offline),
-        CSVLogger(folder, name="", version=""),
-    ]
+    logger = WandbLogger(project="scalemogen", name=name, save_dir=folder, offline=offline)
+    logger._wandb_init.pop("anonymous")  # Lightning passes None, and W&B warns that the setting is no more
+    return [logger, CSVLogger(folder, name="", version="")]
 
 
 def has_wandb_key() -> bool:

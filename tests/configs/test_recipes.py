@@ -1,0 +1,176 @@
+"""Every file under experiments/: parsed by the real parser, instantiated at full size, and run for two steps."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from helpers.training import EXPERIMENTS, QUIET, STAGES, options
+from scalemogen.ar import NextScaleTransformer
+from scalemogen.cli.main import main
+from scalemogen.cli.stages import TASKS, StageCLI, make_cli, quiet_libraries
+from scalemogen.contracts import DataFacts, TokenSpec
+from scalemogen.data_modules import MotionDataModule
+from scalemogen.motion import get_layout
+from scalemogen.skeletons import get_skeleton
+from scalemogen.tasks import ARTask, TokenizerTask
+
+FILES = sorted(EXPERIMENTS.rglob("*.yaml"))
+RECIPES = [path for path in FILES if path.parent.name in STAGES]
+OVERLAYS = [path for path in FILES if path.parent.name == "trainer"]
+SWEEPS = [path for path in FILES if path.parent.name == "sweeps"]
+HERE = ["--trainer.accelerator=cpu", "--trainer.devices=1", "--trainer.num_nodes=1", "--trainer.strategy=auto"]
+SKELETONS = {"snapmogen": ("snapmogen", "snapmogen"), "bandai_namco": ("bandai_namco", "humanml3d")}
+PAPER = {"humanml3d": (49, 11, 864), "snapmogen": (80, 7, 1057)}
+"""Latent cells, scales and tokens."""
+
+
+def label(path: Path) -> str:
+    return path.relative_to(EXPERIMENTS).with_suffix("").as_posix()
+
+
+def parse(stage: str, *arguments: str) -> StageCLI:
+    with quiet_libraries():
+        return make_cli(stage, [*arguments, *HERE, *QUIET], run=False)
+
+
+class Data:
+    """What a task asks of a data module, without any data."""
+
+    def __init__(self, name: str) -> None:
+        skeleton_name, layout = SKELETONS.get(name, ("humanml3d", "humanml3d"))
+        skeleton = get_skeleton(skeleton_name)
+        width = get_layout(layout).width(skeleton)
+        self.facts = DataFacts(
+            name, skeleton, layout, 20.0, torch.zeros(width), torch.ones(width), "none", "none", {"train": "0"}
+        )
+
+    def captions(self, split: str) -> list[str]:
+        return ["a person walks"]
+
+
+@cache
+def full_size_spec(name: str) -> TokenSpec:
+    """Return the token grid of a tokenizer recipe, after making its network."""
+    folder = f"--run={Path('/nonexistent')}"
+    task = parse("tokenizer", "--config", str(EXPERIMENTS / "tokenizer" / f"{name}.yaml"), folder).model
+    assert isinstance(task, TokenizerTask)
+    task.build(Data(name))
+    return task.tokenizer.spec
+
+
+def test_every_file_is_of_a_known_kind() -> None:
+    assert len(RECIPES) >= 10
+    assert OVERLAYS
+    assert SWEEPS
+    assert set(FILES) == {*RECIPES, *OVERLAYS, *SWEEPS}
+    assert {path.name for path in (EXPERIMENTS / "tokenizer").iterdir()} == {
+        path.name for path in (EXPERIMENTS / "ar").iterdir()
+    }
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=label)
+def test_recipes_are_instantiated_at_full_size(path: Path, tmp_path: Path) -> None:
+    stage, name = path.parent.name, path.stem
+    cli = parse(stage, "--config", str(path), f"--run={tmp_path}")
+    assert isinstance(cli.model, TASKS[stage])
+    assert isinstance(cli.datamodule, MotionDataModule)
+    spec = full_size_spec(name)
+    assert cli.datamodule.max_frames <= spec.max_frames
+    if name in PAPER:
+        assert (spec.cells, len(spec.scales), spec.tokens) == PAPER[name]
+    if isinstance(cli.model, ARTask):
+        text_width = 2048 if cli.model.text_choice.kind == "t5" else cli.model.text_choice.width
+        NextScaleTransformer(spec, text_width=text_width, **cli.model.arguments)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=label)
+@pytest.mark.parametrize("stage", STAGES)
+def test_overlays_stack_on_recipes(stage: str, overlay: Path, tmp_path: Path) -> None:
+    content = yaml.safe_load(overlay.read_text())
+    assert content.keys() == {"trainer"}
+    base = str(EXPERIMENTS / stage / "humanml3d.yaml")
+    # HERE comes last and undoes what this machine does not have.
+    cli = parse(stage, "--config", base, "--config", str(overlay), f"--run={tmp_path}")
+    assert cli.config.trainer.precision == content["trainer"]["precision"]
+    assert cli.config.trainer.max_epochs == yaml.safe_load(Path(base).read_text())["trainer"]["max_epochs"]
+
+
+def sweep_runs() -> list[tuple[Path, str, object]]:
+    """Return (file, key, value) for every value of every swept parameter."""
+    found = []
+    for path in SWEEPS:
+        parameters = yaml.safe_load(path.read_text())["parameters"]
+        found += [(path, key, value) for key, choice in parameters.items() for value in choice["values"]]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "value"), sweep_runs(), ids=lambda x: x.stem if isinstance(x, Path) else str(x)
+)
+def test_sweep_commands_are_understood(
+    path: Path, key: str, value: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a W&B agent fills them in: `${args}` becomes --key=value."""
+    sweep = yaml.safe_load(path.read_text())
+    environment, interpreter, module, name, stage, subcommand, *rest = sweep["command"]
+    assert (environment, interpreter, module, name) == ("${env}", "${interpreter}", "-m", "scalemogen")
+    assert subcommand == "fit"
+    assert sweep["metric"]["name"] in ("val/mpjpe_root_mm", "val/loss")
+    monkeypatch.chdir(EXPERIMENTS.parent)
+    filled = [part for word in rest for part in ([f"--{key}={value}"] if word == "${args}" else [word])]
+    cli = parse(stage, *filled, f"--run={tmp_path}")
+    if key.startswith("model."):
+        assert getattr(cli.model, key.removeprefix("model.")) == value
+    else:
+        assert cli.config[key] == value
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Model folders of tokenizer recipes that have run."""
+    return {"": tmp_path_factory.mktemp("recipes")}
+
+
+def two_steps(stage: str, name: str, trained: dict[str, Path]) -> StageCLI:
+    base = trained[""]
+    folder = base / stage / name
+    extra = [f"--model.tokenizer={trained[name]}"] if stage == "ar" else []
+    with quiet_libraries():
+        cli = make_cli(
+            stage,
+            [
+                *("fit", *options(stage, base / "data", name=name), *QUIET, f"--run={folder}", *extra),
+                *("--trainer.max_steps=2", "--trainer.limit_val_batches=1"),
+            ],
+        )
+    if stage == "tokenizer":
+        trained[name] = folder / "model"
+    return cli
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=label)
+def test_recipes_run_two_steps_on_synthetic_motion(path: Path, trained: dict[str, Path]) -> None:
+    stage, name = path.parent.name, path.stem
+    if stage == "ar" and name not in trained:
+        two_steps("tokenizer", name, trained)
+    cli = two_steps(stage, name, trained)
+    assert cli.trainer.global_step == 2
+    figures = cli.trainer.callback_metrics
+    assert all(torch.isfinite(value) for value in figures.values())
+    assert {"val/loss", "train/loss"} <= figures.keys()
+    assert stage == "ar" or "val/mpjpe_root_mm" in figures
+    assert (trained[""] / stage / name / "model" / "model.json").is_file()
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_a_store_that_is_not_there_is_named(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--config", str(EXPERIMENTS / "tokenizer" / f"{name}.yaml"), *HERE, *QUIET, f"--run={tmp_path}"]
+    assert main(["tokenizer", "fit", *arguments, f"--data.init_args.path={tmp_path / 'nowhere'}"]) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("scalemogen: error:")
+    assert "nowhere" in message

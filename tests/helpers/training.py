@@ -1,0 +1,86 @@
+"""Tiny trainings through the real command line, and callbacks that watch or disturb them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from helpers.source import ROOT
+from scalemogen.cli.main import main
+
+EXPERIMENTS = ROOT / "experiments"
+STAGES = ("tokenizer", "ar")
+TINY = {
+    "tokenizer": ["--model.width=8", "--model.blocks=1"],
+    "ar": [
+        *("--model.width=16", "--model.depth=1", "--model.heads=2"),
+        *("--model.text.kind=small", "--model.text.width=16", "--model.text.layers=1", "--model.text.vocabulary=400"),
+    ],
+}
+QUIET = ["--trainer.logger=false", "--trainer.enable_progress_bar=false", "--samples.every=0"]
+CLIPS = 30
+TRAINED = 26
+"""Clips of the split "train" at least: one in twenty is for validation, and one for test."""
+
+
+def recipe(stage: str, name: str = "synthetic") -> Path:
+    return EXPERIMENTS / stage / f"{name}.yaml"
+
+
+def options(stage: str, root: Path, batch: int = 13, name: str = "synthetic") -> list[str]:
+    """Return the recipe, shrunk: a tiny network on 30 clips; two batches of 13 an epoch."""
+    return [
+        *("--config", str(recipe(stage, name)), "--trainer.accelerator=cpu", *TINY[stage]),
+        *("--data=scalemogen.data_modules.Synthetic", f"--data.init_args.clips={CLIPS}"),
+        *(f"--data.init_args.root={root}", f"--data.init_args.batch_size={batch}", "--data.init_args.workers=0"),
+        *("--trainer.check_val_every_n_epoch=1", "--trainer.val_check_interval=1.0"),
+    ]
+
+
+def fit(stage: str, folder: Path, root: Path, *more: str, batch: int = 13) -> Path:
+    """Train without loggers and pictures in `folder`; returns it."""
+    status = main([stage, "fit", *options(stage, root, batch), *QUIET, f"--run={folder}", *more])
+    assert status == 0
+    return folder
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return a checkpoint."""
+    checkpoint: dict[str, Any] = torch.load(path, weights_only=True)
+    return checkpoint
+
+
+def assert_equal_states(mine: Mapping[str, Any], theirs: Mapping[str, Any], atol: float = 0.0) -> None:
+    """Compare tensors by name."""
+    assert mine.keys() == theirs.keys()
+    for name, tensor in mine.items():
+        torch.testing.assert_close({name: tensor}, {name: theirs[name]}, atol=atol, rtol=0)
+
+
+class Losses(Callback):
+    """Keeps the loss of every step, and writes them to `folder`/loss-RANK.pt if one is given."""
+
+    def __init__(self, folder: str = "") -> None:
+        self.folder = folder
+        self.values: list[Tensor] = []
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any) -> None:
+        self.values.append(outputs["loss"].detach().clone())
+        if self.folder:
+            torch.save(torch.stack(self.values), Path(self.folder) / f"loss-{trainer.global_rank}.pt")
+
+
+class InterruptAt(Callback):
+    """Presses Ctrl-C after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        if trainer.global_step == self.step:
+            raise KeyboardInterrupt

@@ -1,0 +1,178 @@
+"""Stopping and going on: resumed, interrupted and killed runs, and checkpoints that do not fit."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from helpers.training import QUIET, STAGES, assert_equal_states, fit, options, read
+from scalemogen.checkpoints import load_checkpoint, load_folder
+from scalemogen.cli.main import main
+from scalemogen.data_modules import Synthetic
+
+DROPPING = {
+    "tokenizer": ["--model.dropout=0.2", "--model.scale_dropout=0.5"],
+    "ar": ["--model.dropout=0.2", "--model.drop_path=0.2", "--model.flip_strength=0.3", "--model.text_dropout=0.5"],
+}
+EPOCHS = ["--trainer.max_steps=-1", "--trainer.max_epochs=2", "--checkpoint.save_top_k=-1"]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def runs(base: Path) -> dict[str, Path]:
+    """A run of two epochs of two steps in each stage, with everything random switched on."""
+    found: dict[str, Path] = {}
+    for stage in STAGES:
+        extra = [f"--model.tokenizer={found['tokenizer'] / 'model'}"] if stage == "ar" else []
+        found[stage] = fit(stage, base / stage, base / "data", *EPOCHS, *DROPPING[stage], *extra)
+    return found
+
+
+def refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
+    """Return the one line that a bad command line gives."""
+    capsys.readouterr()
+    assert main(arguments) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("scalemogen: error: ")
+    return message
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    stage: str, runs: dict[str, Path], base: Path
+) -> None:
+    extra = [f"--model.tokenizer={runs['tokenizer'] / 'model'}"] if stage == "ar" else []
+    first = runs[stage] / "checkpoints" / "step-2.ckpt"
+    torch.rand(7)  # the global stream is elsewhere
+    resumed = fit(
+        stage, base / f"{stage}-resumed", base / "data", *EPOCHS, *DROPPING[stage], *extra, f"--ckpt_path={first}"
+    )
+    whole, mine = (read(run / "checkpoints" / "last.ckpt") for run in (runs[stage], resumed))
+    assert whole["global_step"] == mine["global_step"] == 4
+    for part in ("state_dict", "current_model_state", "averaging_state"):
+        assert_equal_states(mine[part], whole[part])
+    moments = [checkpoint["optimizer_states"][0]["state"] for checkpoint in (mine, whole)]
+    for index, state in moments[0].items():
+        assert_equal_states(state, moments[1][index])
+    assert mine["lr_schedulers"][0]["_last_lr"] == whole["lr_schedulers"][0]["_last_lr"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_average_is_what_is_saved(stage: str, runs: dict[str, Path]) -> None:
+    checkpoint = read(runs[stage] / "checkpoints" / "last.ckpt")
+    prefix = {"tokenizer": "tokenizer.project_in", "ar": "transformer.embed"}[stage] + ".weight"
+    averaged, current = checkpoint["state_dict"][prefix], checkpoint["current_model_state"][prefix]
+    assert not torch.equal(averaged, current)
+    assert int(checkpoint["averaging_state"]["n_averaged"]) == 4
+    folder, file = load_folder(runs[stage] / "model"), load_checkpoint(best(runs[stage]))
+    for mine, theirs in ((folder.tokenizer, file.tokenizer), (folder.ar, file.ar), (folder.text, file.text)):
+        if mine is not None and theirs is not None:
+            assert_equal_states(mine.state_dict(), theirs.state_dict())
+
+
+def best(run: Path) -> Path:
+    return min(run.glob("checkpoints/step-*"), key=score)
+
+
+def score(path: Path) -> float:
+    """Return the validation loss that a checkpoint was saved with."""
+    (state,) = [state for name, state in read(path)["callbacks"].items() if "'val/loss'" in name]
+    return float(state["current_score"])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_average_is_what_is_validated(
+    stage: str, runs: dict[str, Path], base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`validate` on a checkpoint, whose state is the average, gives the figure that training logged at that step."""
+    path = runs[stage] / "checkpoints" / "step-2.ckpt"
+    logged = score(path)
+    extra = [f"--model.tokenizer={runs['tokenizer'] / 'model'}"] if stage == "ar" else []
+    arguments = [*options(stage, base / "data"), *QUIET, *DROPPING[stage], *extra, f"--ckpt_path={path}"]
+    capsys.readouterr()
+    assert main([stage, "validate", *arguments, f"--run={base / 'validated'}"]) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if " val/loss " in line]
+    assert float(row.split()[-2]) == pytest.approx(logged, rel=1e-5)
+
+
+def test_a_checkpoint_of_the_other_stage_is_refused(
+    runs: dict[str, Path], base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = runs["tokenizer"] / "checkpoints" / "last.ckpt"
+    arguments = ["ar", "fit", *options("ar", base / "data"), *QUIET, f"--run={base / 'no'}", f"--ckpt_path={path}"]
+    assert "is a checkpoint of stage tokenizer; stage ar was asked for" in refused(capsys, arguments)
+    assert not (base / "no").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("--model.width=9", "tokenizer.width is 8 in one and 9 in the other"),
+        ("--model.bits=8", "bits is 24 in one and 8 in the other"),
+        ("--data.init_args.seed=1", "the checkpoint was trained on data synthetic"),
+    ],
+)
+def test_a_checkpoint_of_another_network_or_of_other_data_is_refused(
+    change: str, message: str, runs: dict[str, Path], base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = runs["tokenizer"] / "checkpoints" / "last.ckpt"
+    common = [*options("tokenizer", base / "data"), *QUIET, f"--run={base / 'other'}", f"--ckpt_path={path}"]
+    assert message in refused(capsys, ["tokenizer", "fit", *common, change])
+
+
+def test_a_tokenizer_of_other_data_is_refused(
+    runs: dict[str, Path], base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = [*options("ar", base / "data"), *QUIET, f"--run={base / 'other'}", "--data.init_args.seed=1"]
+    message = refused(capsys, ["ar", "fit", *common, f"--model.tokenizer={runs['tokenizer'] / 'model'}"])
+    assert "was trained on data synthetic" in message
+    assert "statistics must be the same" in message
+    message = refused(capsys, ["ar", "fit", *common, f"--model.tokenizer={base / 'empty'}"])
+    assert "no tokenizer trained on data synthetic" in message
+
+
+@pytest.fixture
+def _ctrl_c() -> Iterator[None]:
+    """Lightning leaves SIGINT ignored when it has handled one."""
+    handler = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.usefixtures("_ctrl_c")
+def test_an_interrupted_run_leaves_a_model(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = base / "interrupted"
+    watcher = ["--trainer.callbacks=helpers.training.InterruptAt", "--trainer.callbacks.init_args.step=3"]
+    arguments = [*options("tokenizer", base / "data"), *QUIET, f"--run={folder}", *watcher]
+    assert main(["tokenizer", "fit", *arguments]) == 130
+    assert capsys.readouterr().out.splitlines()[-1] == f"model: {folder / 'model'}"
+    assert load_folder(folder / "model").description["provenance"]["steps"] == 2
+
+
+def test_a_killed_run_leaves_a_checkpoint_to_go_on_from(base: Path) -> None:
+    folder, last = base / "killed", base / "killed" / "checkpoints" / "last.ckpt"
+    Synthetic(clips=30, root=str(base / "data")).prepare_data()
+    arguments = [*options("tokenizer", base / "data"), *QUIET, f"--run={folder}"]
+    child = multiprocessing.get_context("fork").Process(target=main, args=(["tokenizer", "fit", *arguments],))
+    child.start()
+    while not last.exists():
+        assert child.is_alive()
+        time.sleep(0.02)
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    steps = load_checkpoint(last).description["provenance"]["steps"]
+    assert steps >= 2
+    fit("tokenizer", base / "again", base / "data", f"--ckpt_path={last}", f"--trainer.max_steps={steps + 1}")
+    assert read(base / "again" / "checkpoints" / "last.ckpt")["global_step"] == steps + 1

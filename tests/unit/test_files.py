@@ -1,0 +1,72 @@
+"""Whole files or none; digests."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from scalemogen.errors import UserError
+from scalemogen.files import atomic_path, digest_bytes, digest_json
+
+
+def test_a_file_appears_whole_in_a_new_folder(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "file.txt"
+    with atomic_path(target) as temporary:
+        temporary.write_text("half")
+        assert not target.exists()
+        assert temporary.suffix == target.suffix  # some writers go by it
+    assert target.read_text() == "half"
+    assert os.listdir(target.parent) == ["file.txt"]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    for name in ("old", "new"):
+        with atomic_path(target) as temporary:
+            temporary.mkdir()
+            (temporary / name).touch()
+    assert os.listdir(target) == ["new"]
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def write(target: Path, error: BaseException, folder: bool = False) -> None:
+    """Write half of a file or folder, then fail."""
+    with atomic_path(target) as path:
+        if folder:
+            path.mkdir()
+            (path / "part").touch()
+        else:
+            path.write_text("part")
+        raise error
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_full_disk_leaves_what_was_there(folder: bool, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("before")
+    with pytest.raises(UserError, match=f"cannot write {target}: No space left on device"):
+        write(target, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), folder)
+    assert target.read_text() == "before"
+    assert os.listdir(tmp_path) == ["target"]
+
+
+def test_other_errors_pass_and_leave_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "target", KeyboardInterrupt())
+    assert not os.listdir(tmp_path)
+
+
+def test_a_place_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot write .*file/inside"), atomic_path(tmp_path / "file" / "inside"):
+        pass
+
+
+def test_digests() -> None:
+    assert digest_bytes(b"") == "e3b0c44298fc1c14"
+    assert digest_bytes(b"ab", b"c") == digest_bytes(b"abc") == "ba7816bf8f01cfea"
+    assert digest_json({"a": 1, "b": [2.5, None]}) == digest_json({"b": [2.5, None], "a": 1})
+    assert digest_json({"a": 1}) != digest_json({"a": 2})
