@@ -88,6 +88,16 @@ def test_recipes_are_instantiated_at_full_size(path: Path, tmp_path: Path) -> No
         NextScaleTransformer(spec, text_width=text_width, **cli.model.arguments)
 
 
+@pytest.mark.parametrize("path", RECIPES, ids=label)
+def test_the_last_step_is_validated(path: Path) -> None:
+    """Else the end of the schedule would train for nothing: the model is the best checkpoint that was validated."""
+    trainer = yaml.safe_load(path.read_text())["trainer"]
+    if trainer["check_val_every_n_epoch"] is None:
+        assert trainer["max_steps"] % trainer["val_check_interval"] == 0
+    else:
+        assert trainer["max_epochs"] % trainer["check_val_every_n_epoch"] == 0
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=label)
 @pytest.mark.parametrize("stage", STAGES)
 def test_overlays_stack_on_recipes(stage: str, overlay: Path, tmp_path: Path) -> None:

@@ -44,7 +44,6 @@ def two_processes(stage: str, place: Path, *more: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=250,
     )
     assert result.returncode == 0, result.stderr[-3000:]
     return result.stdout + result.stderr
