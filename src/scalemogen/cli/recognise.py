@@ -169,8 +169,10 @@ def _describe_motions(
 
 def _table(rows: Sequence[Row]) -> str:
     """Return the rows as an aligned Markdown table."""
-    head = ("action", "captions of", "generated", "recognised", "most often taken for")
-    head += ("real clips", "recognised", "distance", "real distance")
+    head = (
+        *("action", "captions of", "generated", "recognised", "most often taken for"),
+        *("real clips", "recognised", "distance", "real distance"),
+    )
     body = [
         (
             row.action,
@@ -200,7 +202,8 @@ def _summary(report: dict[str, Any]) -> str:
         f" {report['recognised']} of {report['generated']} motions,"
         f" {report['real_recognised']} of {report['real']} real clips.",
         f"Distance to the nearest training clip: {report['distance']:.2f} generated,"
-        f" {report['real_distance']:.2f} real; {report['nearer_than_any_real']} generated motions are nearer to one than any real clip is.",
+        f" {report['real_distance']:.2f} real; {report['nearer_than_any_real']} generated motions"
+        " are nearer to one than any real clip is.",
     ]
     if elsewhere:
         lines.append(f"No clip of the {report['split']} split shows {', '.join(elsewhere)}: captions of other splits.")

@@ -85,15 +85,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _from_store(model: TextToMotion, path: Path, clip: str) -> tuple[Motion, Motion]:
     """Return a stored clip and its reconstruction."""
-    from scalemogen.data_modules.store import MotionStore  # loads Lightning, which files do not need
+    from scalemogen.cli.stores import open_store  # loads Lightning, which files do not need
 
-    store = MotionStore.open(path)
     facts = model.facts
-    if store.facts.skeleton.digest != facts.skeleton.digest or store.facts.layout != facts.layout:
-        raise UserError(
-            f"{path} holds {store.facts.layout} features of skeleton {store.facts.skeleton.name};"
-            f" the model takes {facts.layout} features of skeleton {facts.skeleton.name}"
-        )
+    store = open_store(path, facts)
     ids = list(store.ids)
     if clip not in ids:
         raise UserError(f"{path} has no clip '{clip}'; it has {len(ids)}, such as {', '.join(ids[:3])}")

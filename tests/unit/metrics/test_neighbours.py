@@ -70,7 +70,7 @@ def test_path_velocity_and_turn_of_a_straight_and_a_curved_way() -> None:
     assert found["turn"][1, -1] == pytest.approx(math.pi / 2, abs=0.2)  # the ends are smoothed
     radius = 2.0 * 35 / FPS / (math.pi / 2)
     torch.testing.assert_close(found["path"][1, -2:], torch.full((2,), radius), atol=0.25, rtol=0)
-    torch.testing.assert_close(found["velocity"][1], torch.tensor([0.0, 2.0]), atol=0.05, rtol=0)
+    torch.testing.assert_close(found["velocity"][1], torch.tensor([0.0, 2.0]), atol=0.15, rtol=0)
 
 
 def test_swings_count_how_often_a_range_is_crossed() -> None:
