@@ -38,7 +38,8 @@ RUNS = Path("runs")
 NOISE = (
     # Lightning's use of what torch and jsonargparse have deprecated; nothing that a user could change.
     r".*LeafSpec.*deprecated",
-    r".*instantiate_classes.*",
+    r"(?s).*instantiate_classes",
+    r"(?s).*JSONARGPARSE_DEPRECATION_WARNINGS",
     # Clips come out of a memory map; more loading processes do not make training faster.
     r"The '.*_dataloader' does not have many workers",
     # Short epochs are no mistake: steps are logged, whatever epoch they are in.
