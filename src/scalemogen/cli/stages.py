@@ -38,7 +38,7 @@ RUNS = Path("runs")
 NOISE = (
     # Lightning's use of what torch and jsonargparse have deprecated; nothing that a user could change.
     r".*LeafSpec.*deprecated",
-    r"(?s).*instantiate_classes",
+    r"(?s).*was deprecated in v4\.\d+\.\d+ and will be removed in v5",
     r"(?s).*JSONARGPARSE_DEPRECATION_WARNINGS",
     # Clips come out of a memory map; more loading processes do not make training faster.
     r"The '.*_dataloader' does not have many workers",
