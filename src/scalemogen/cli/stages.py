@@ -49,6 +49,8 @@ NOISE = (
     r"Checkpoint directory .* exists and is not empty",
     # A resumed run has its own folder, and starts to look for its best checkpoint anew.
     r"The dirpath has changed from",
+    # The best checkpoint is one of those that were validated; the newest is kept whether it was or not.
+    r".*could not find the monitored key",
     # `validate` and `test` use the averaged weights of the checkpoint, which are its state.
     r"You're using the WeightAveraging callback, but loading a checkpoint outside the 'fit' stage",
 )
