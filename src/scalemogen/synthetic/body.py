@@ -138,9 +138,12 @@ def solve(body: Body, pose: Pose) -> Array:
     goes. The collar bones follow the arms.
     """
     world = np.empty((len(pose.root), len(body.offsets), 3, 3))
-    world[:, list(TRUNK)] = upright(pose.trunk)
-    _solve_arms(body, pose, world)
-    _solve_legs(body, pose, world)
+    world[:, TRUNK] = upright(pose.trunk)
+    world[:, COLLARS], world[:, SHOULDERS], world[:, ELBOWS] = _arms(body, pose, world[:, SPINE3])
+    world[:, WRISTS] = world[:, ELBOWS]
+    world[:, HIPS], world[:, KNEES] = _legs(body, pose)
+    world[:, ANKLES] = about_y(pose.feet[..., 0]) @ about_x(-pose.feet[..., 1])
+    world[:, TOES] = world[:, ANKLES]
     return world
 
 
@@ -153,23 +156,21 @@ def joint_positions(body: Body, root: Array, world: Array) -> Array:
     return positions
 
 
-def _solve_arms(body: Body, pose: Pose, world: Array) -> None:
+def _arms(body: Body, pose: Pose, chest: Array) -> tuple[Array, Array, Array]:
+    """Rotations in the world (T, 2, 3, 3) of collars, shoulders and elbows, the chest's being (T, 3, 3)."""
     front, side, inward, bend = np.moveaxis(pose.arms, -1, 0)
     base = upright(pose.arm_base)[:, None]
     upper = base @ about_x(-front) @ about_z(SIGN * side) @ about_y(-SIGN * inward)
     height = -np.cos(side) * np.cos(front)
     forward = np.cos(side) * np.sin(front)
     shrug = 0.42 * ramp(height, -0.5, 1.0)
-    collars = world[:, SPINE3, None] @ about_y(-SIGN * 0.2 * forward) @ about_z(SIGN * shrug)
+    collars = chest[:, None] @ about_y(-SIGN * 0.2 * forward) @ about_z(SIGN * shrug)
     rest_upper, rest_fore = _rest_frames(body.skeleton, "arms")
-    world[:, list(COLLARS)] = collars
-    world[:, list(SHOULDERS)] = upper @ rest_upper
-    fore = upper @ about_x(-bend) @ rest_fore
-    world[:, list(ELBOWS)] = fore
-    world[:, list(WRISTS)] = fore
+    return collars, upper @ rest_upper, upper @ about_x(-bend) @ rest_fore
 
 
-def _solve_legs(body: Body, pose: Pose, world: Array) -> None:
+def _legs(body: Body, pose: Pose) -> tuple[Array, Array]:
+    """Rotations in the world (T, 2, 3, 3) of hips and knees."""
     thigh, shin = body.length(KNEES[0]), body.length(ANKLES[0])
     reach = pose.ankles - hips(body, pose)
     distance = np.sqrt((reach * reach).sum(axis=-1))
@@ -182,11 +183,7 @@ def _solve_legs(body: Body, pose: Pose, world: Array) -> None:
     upper = cosine[..., None] * along + sine[..., None] * outward
     lower = unit(distance[..., None] * along - thigh * upper)
     rest_upper, rest_lower = _rest_frames(body.skeleton, "legs")
-    world[:, list(HIPS)] = frame(upper, axis) @ rest_upper
-    world[:, list(KNEES)] = frame(lower, axis) @ rest_lower
-    foot = about_y(pose.feet[..., 0]) @ about_x(-pose.feet[..., 1])
-    world[:, list(ANKLES)] = foot
-    world[:, list(TOES)] = foot
+    return frame(upper, axis) @ rest_upper, frame(lower, axis) @ rest_lower
 
 
 def _knee_axis(turned: Array, along: Array) -> Array:

@@ -140,6 +140,12 @@ class Measures:
         return np.arctan2(trunk[:, 2], trunk[:, 1])
 
     @cached_property
+    def nod(self) -> Array:
+        """How far the head joint (T,) lies in front of the neck, as an angle from upright, radians."""
+        head = self.local(self.calm[:, HEAD] - self.calm[:, NECK])
+        return np.arctan2(head[:, 2], head[:, 1])
+
+    @cached_property
     def hands(self) -> Array:
         """Wrists (T, 2, 3) from their shoulders: left, up, forward, in arm lengths."""
         return self.local(self.calm[:, list(WRISTS)] - self.calm[:, list(SHOULDERS)]) / self.arm
