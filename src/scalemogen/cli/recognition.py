@@ -136,7 +136,8 @@ def choose_prompts(
 def describe_clips(store: MotionStore, actions: Sequence[str], clips: Sequence[int], max_frames: int) -> Described:
     """Describe clips of a store; one that is longer than `max_frames` is cut into equal windows."""
     layout = get_layout(store.facts.layout)
-    windows, owners = [], []
+    windows: list[torch.Tensor] = []
+    owners: list[int] = []
     for clip in clips:
         positions = layout.positions(torch.from_numpy(np.array(store.clip(clip))))
         parts = positions.tensor_split(-(-len(positions) // max_frames))
