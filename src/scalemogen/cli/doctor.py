@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import netrc
 import os
 import platform
 import shutil
@@ -14,11 +13,11 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 
 from scalemogen import __version__
+from scalemogen.cli.account import has_wandb_key
 from scalemogen.cli.parser import Parser
 
 SHOWN = ("torch", "lightning", "jsonargparse", "transformers", "torchmetrics", "wandb", "numpy")
@@ -218,17 +217,9 @@ def _wandb_key() -> Check:
     mode = os.environ.get("WANDB_MODE")
     if mode in {"offline", "disabled"}:
         return Check("wandb", "absent", f"WANDB_MODE is {mode}", feature, "unset WANDB_MODE")
-    if os.environ.get("WANDB_API_KEY") or _netrc_key():
+    if has_wandb_key():
         return Check("wandb", "ok", "a key is configured", feature)
     return Check("wandb", "absent", "no key: runs are logged offline under runs/", feature, "wandb login")
-
-
-def _netrc_key() -> bool:
-    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
-    try:
-        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
 
 
 def _size(count: float) -> str:

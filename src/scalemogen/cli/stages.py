@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
-from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException  # 
 
 from scalemogen.callbacks import EMA, ModelFolder, SampleMotions, Throughput
 from scalemogen.checkpoints import read_checkpoint
+from scalemogen.cli.account import has_wandb_key
 from scalemogen.data_modules import MotionDataModule
 from scalemogen.errors import UserError
 from scalemogen.files import atomic_path
@@ -206,16 +206,6 @@ def loggers(stage: str, folder: str) -> list[Any]:
     logger = WandbLogger(project="scalemogen", name=name, save_dir=folder, offline=offline)
     logger._wandb_init.pop("anonymous")  # Lightning passes None, and W&B warns that the setting is no more
     return [logger, CSVLogger(folder, name="", version="")]
-
-
-def has_wandb_key() -> bool:
-    """Return whether this machine knows a W&B key."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    try:
-        return netrc().authenticators("api.wandb.ai") is not None
-    except (OSError, NetrcParseError):
-        return False
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from lightning.pytorch.utilities import rank_zero_only
 
-from scalemogen.cli.stages import RUN_VARIABLE, has_wandb_key, loggers, new_folder, run_folder
+from scalemogen.cli.account import has_wandb_key
+from scalemogen.cli.stages import RUN_VARIABLE, loggers, new_folder, run_folder
 
 
 @pytest.fixture(autouse=True)
