@@ -12,6 +12,10 @@ from scalemogen.contracts import MotionBatch
 class Throughput(Callback):
     """Logs "train/clips_per_s" and "train/frames_per_s" of this process over the steps between two log entries."""
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock; a run resumed inside an epoch begins without the start of one."""
+        self._reset()
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restart the clock: validation does not count."""
         self._reset()
