@@ -78,7 +78,9 @@ def trajectory_descriptor(
         ValueError: the shapes do not fit, or a length is outside 1..T.
     """
     if positions.ndim != 4 or positions.shape[-1] != 3 or lengths.shape != positions.shape[:1]:
-        raise ValueError(f"positions (B, T, J, 3) and lengths (B,) wanted, not {[*positions.shape]}, {[*lengths.shape]}")
+        raise ValueError(
+            f"positions (B, T, J, 3) and lengths (B,) wanted, not {[*positions.shape]}, {[*lengths.shape]}"
+        )
     sizes = lengths.tolist()
     if not sizes or min(sizes) < 1 or max(sizes) > positions.shape[1]:
         raise ValueError(f"lengths in 1..{positions.shape[1]} wanted, not {sizes}")
