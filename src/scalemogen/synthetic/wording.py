@@ -22,17 +22,17 @@ LINKS = (" and then ", ", then ", " then ", ", and after that ", ", followed by 
 NOUNS = ("person", "man", "woman", "figure", "character", "human")
 _VERBS = (
     "walk walks walking;go goes going;take takes taking;step steps stepping;move moves moving;run runs running;"
-    "jog jogs jogging;sprint sprints sprinting;turn turns turning;rotate rotates rotating;spin spins spinning;"
+    "turn turns turning;rotate rotates rotating;spin spins spinning;"
     "squat squats squatting;do does doing;perform performs performing;bend bends bending;sit sits sitting;"
     "stand stands standing;jump jumps jumping;hop hops hopping;leap leaps leaping;bow bows bowing;"
     "make makes making;wave waves waving;greet greets greeting;raise raises raising;lift lifts lifting;"
     "lower lowers lowering;hold holds holding;punch punches punching;throw throws throwing;"
     "strike strikes striking;kick kicks kicking;swing swings swinging;reach reaches reaching;"
-    "stretch stretches stretching;extend extends extending;pick picks picking;"
+    "stretch stretches stretching;extend extends extending;"
     "look looks looking;shift shifts shifting;sway sways swaying;stay stays staying;wait waits waiting;"
     "remain remains remaining;veer veers veering;curve curves curving;back backs backing;"
-    "get gets getting;rise rises rising;crouch crouches crouching;put puts putting;deliver delivers delivering;"
-    "sidestep sidesteps sidestepping;circle circles circling;return returns returning;lean leans leaning;"
+    "get gets getting;rise rises rising;deliver delivers delivering;"
+    "sidestep sidesteps sidestepping;lean leans leaning;"
     "come comes coming"
 )
 FORMS = {line.split()[0]: tuple(line.split()[1:]) for line in _VERBS.split(";")}
