@@ -16,7 +16,10 @@ from scalemogen.cli.stages import RUN_VARIABLE
 
 NOT_RANDOM = {
     "tokenizer": ["--model.dropout=0", "--model.scale_dropout=0.5"],  # scales are dropped alike in all processes
-    "ar": ["--model.dropout=0", "--model.drop_path=0", "--model.flip_strength=0", "--model.text_dropout=0"],
+    "ar": [
+        *("--model.dropout=0", "--model.drop_path=0", "--model.text.dropout=0"),
+        *("--model.flip_strength=0", "--model.text_dropout=0"),
+    ],
 }
 PLAIN = [
     *("--model.optimizer=torch.optim.SGD", "--model.optimizer.lr=0.1", "--model.schedule.warmup_steps=0"),

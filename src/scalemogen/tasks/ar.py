@@ -54,7 +54,7 @@ class TextChoice:
     Attributes:
         kind: "small" is trained with the ar stage; "t5" and "minilm" are frozen, their features cached.
         name: of "t5": hub name or local folder.
-        width, layers, vocabulary: of "small".
+        width, layers, vocabulary, dropout: of "small".
         cache: folder of frozen features.
     """
 
@@ -63,6 +63,7 @@ class TextChoice:
     width: int = 128
     layers: int = 2
     vocabulary: int = 1000
+    dropout: float = 0.1
     cache: str = "data/text_features"
 
     def make(self, captions: Sequence[str]) -> TextEncoder:
@@ -71,7 +72,8 @@ class TextChoice:
             return T5TextEncoder(self.name)
         if self.kind == "minilm":
             return MiniLMTextEncoder()
-        return SmallTextEncoder(train_sentencepiece(captions, self.vocabulary), width=self.width, layers=self.layers)
+        vocabulary = train_sentencepiece(captions, self.vocabulary)
+        return SmallTextEncoder(vocabulary, width=self.width, layers=self.layers, dropout=self.dropout)
 
 
 @dataclass
