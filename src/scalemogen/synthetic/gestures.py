@@ -157,7 +157,7 @@ def reach(stage: Stage, act: Act) -> None:
             "chest_twist": 8.0 * sign,
         }
     else:
-        pose = limb(side, {"front": 84.0, "side": -2.0, "inward": 12.0, "bend": 5.0}) | {
+        pose = limb(side, {"front": 84.0, "side": 14.0, "inward": 12.0, "bend": 5.0}) | {
             "chest_pitch": 24.0,
             "pelvis_pitch": 12.0,
             "chest_twist": -26.0 * sign,
