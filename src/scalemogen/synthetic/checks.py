@@ -329,7 +329,7 @@ def _reach(m: Measures, act: Act) -> Facts:
         "up": (up, 0.3, 0.7),
         "down": (0.8 - m.hands_height[:, side], 0.12, 0.3),
         "side": (np.where(np.abs(up) < 0.5, left * (1.0, -1.0)[side], 0.0), 0.4, 0.75),
-        "forward": (np.where(np.abs(up) < 0.55, forward, 0.0), 0.64, 0.78),
+        "forward": (np.where(np.abs(up) < 0.55, forward, 0.0), 0.72, 0.84),
     }[act.direction or "forward"]
     mine, other = m.hands[:, side], m.hands[:, 1 - side]
     facts = {
