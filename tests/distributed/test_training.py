@@ -12,7 +12,7 @@ import torch
 
 from helpers.source import ROOT
 from helpers.training import QUIET, assert_equal_states, fit, options, read
-from scalemogen.cli.stages import RUN_VARIABLE
+from scalemogen.cli.stages import RUN_VARIABLE, make_cli, quiet_libraries
 
 NOT_RANDOM = {
     "tokenizer": ["--model.dropout=0", "--model.scale_dropout=0.5"],  # scales are dropped alike in all processes
@@ -101,9 +101,7 @@ def test_ar(place: Path) -> None:
 
 
 def test_ar_draws_differ_between_processes(tmp_path: Path) -> None:
-    """The same clips on both, so only flips, text dropout and dropout can tell the losses apart."""
-    from scalemogen.cli.stages import make_cli, quiet_libraries
-
+    """Flips, text dropout and dropout have streams of their own on every process, and the same ones again."""
     with quiet_libraries():
         task = make_cli("ar", [*options("ar", tmp_path), *QUIET, f"--run={tmp_path}"], run=False).model
     for purpose in ("flips", "text dropout", "dropout"):
