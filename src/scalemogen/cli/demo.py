@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = Parser(
         prog="scalemogen demo",
-        description="Train both stages on embedded synthetic motion (2 CPU cores, under 10 minutes) and generate.",
+        description="Train both stages on embedded synthetic motion (about ten minutes on 2 CPU cores) and generate.",
         epilog="example: scalemogen demo --out runs/demo",
     )
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of results (default runs/demo)")
