@@ -21,9 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from scalemogen.ar import NextScaleTransformer
 from scalemogen.contracts import DataFacts, TokenSpec
@@ -31,6 +29,7 @@ from scalemogen.errors import UserError
 from scalemogen.files import atomic_path
 from scalemogen.text import TextEncoder, build_text_encoder, load_text_encoder
 from scalemogen.tokenizer import MotionTokenizer
+from scalemogen.weights import load_strictly, read_state, save_state, under
 
 FORMAT = 1
 DESCRIPTION = "model.json"
@@ -112,19 +111,12 @@ def save_folder(
     )
     with atomic_path(folder) as temporary:
         temporary.mkdir()
-        _save_state(tokenizer_state, temporary / "tokenizer.safetensors")
+        save_state(tokenizer_state, temporary / "tokenizer.safetensors")
         if ar_state is not None:
-            _save_state(ar_state, temporary / "ar.safetensors")
+            save_state(ar_state, temporary / "ar.safetensors")
         if text is not None:
             text.save(temporary / "text")
         (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1))
-
-
-def _save_state(state: Mapping[str, Tensor], path: Path) -> None:
-    try:
-        save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}, path)
-    except SafetensorError as error:  # how it reports a full disk
-        raise UserError(f"cannot write {path.name}: {error}") from error
 
 
 def read_description(folder: str | Path) -> dict[str, Any]:
@@ -265,41 +257,6 @@ def _build(description: dict[str, Any], source: Path, make_text: Callable[[], Te
     if ar is not None:
         text = make_text().eval()
     return Bundle(facts, spec, tokenizer.eval(), ar, text, sampling, description)
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file.
-
-    Raises:
-        UserError: missing or damaged.
-    """
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"cannot read {path}: {error}") from error
-
-
-def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
-    """Load a state whose keys and shapes must be the module's own.
-
-    Raises:
-        UserError: naming the first key that is missing, unknown, of another shape, or not finite.
-    """
-    own = module.state_dict()
-    for problem, keys in (("lacks", own.keys() - state.keys()), ("has an unknown", state.keys() - own.keys())):
-        if keys:
-            raise UserError(f"{source} {problem} tensor {min(keys)!r}")
-    for name, tensor in state.items():
-        if tensor.shape != own[name].shape:
-            raise UserError(f"{source}: {name} is {tuple(tensor.shape)}; this model has {tuple(own[name].shape)}")
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise UserError(f"{source}: {name} is not finite")
-    module.load_state_dict(state)
-
-
-def under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the part of a state whose names start with `prefix`, without it."""
-    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
 def find_tokenizer(root: str | Path, facts: DataFacts) -> Path | None:

@@ -10,7 +10,7 @@ from helpers.source import PACKAGE, Import, report, sources
 
 LAYERS = (
     {"contracts", "errors", "files", "skeletons"},
-    {"motion", "scales", "bsq", "text", "metrics.functional", "distributed", "synthetic"},
+    {"motion", "scales", "bsq", "text", "metrics.functional", "distributed", "synthetic", "weights"},
     {"tokenizer", "ar", "evaluators", "metrics"},
     {"sampling", "checkpoints"},
     {"tasks", "data_modules", "callbacks", "pipeline", "export", "interop"},

@@ -20,10 +20,8 @@ from scalemogen.checkpoints import (
     describe,
     find_tokenizer,
     load_model,
-    load_strictly,
     save_folder,
     text_settings,
-    under,
 )
 from scalemogen.contracts import MotionBatch, MotionSource, TextFeatures
 from scalemogen.errors import UserError
@@ -40,6 +38,7 @@ from scalemogen.text import (
     TextFeatureCache,
     train_sentencepiece,
 )
+from scalemogen.weights import load_strictly, under
 
 
 def adamw(parameters: Any) -> torch.optim.Optimizer:

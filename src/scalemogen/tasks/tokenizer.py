@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 
-from scalemogen.checkpoints import describe, save_folder, under
+from scalemogen.checkpoints import describe, save_folder
 from scalemogen.contracts import MotionBatch, MotionSource, Scale, TokenSpec
 from scalemogen.distributed import mean_over_ranks
 from scalemogen.errors import UserError
@@ -28,6 +28,7 @@ from scalemogen.tokenizer import (
     quantiser_loss,
     reconstruction_losses,
 )
+from scalemogen.weights import under
 
 
 def adamw(parameters: Any) -> torch.optim.Optimizer:
