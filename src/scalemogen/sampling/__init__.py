@@ -4,9 +4,11 @@ from scalemogen.sampling.bits import (
     bit_probability,
     draw_uniforms,
     guidance_schedule,
+    probability_of,
     seeded_generators,
     temperature_schedule,
 )
+from scalemogen.sampling.edit_reference import reference_decide, reference_region
 from scalemogen.sampling.generate import Decide, Generated, generate
 
 __all__ = [
@@ -16,6 +18,9 @@ __all__ = [
     "draw_uniforms",
     "generate",
     "guidance_schedule",
+    "probability_of",
+    "reference_decide",
+    "reference_region",
     "seeded_generators",
     "temperature_schedule",
 ]

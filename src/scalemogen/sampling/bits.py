@@ -71,6 +71,11 @@ def _margin(logits: Tensor) -> Tensor:
     return logits[..., 1] - logits[..., 0]
 
 
+def probability_of(bits: Tensor, probability: Tensor) -> Tensor:
+    """Return the probability (...) of the bits (...) themselves, given that of bit 1."""
+    return torch.where(bits, probability, 1.0 - probability)
+
+
 def seeded_generators(seeds: Sequence[int]) -> list[torch.Generator]:
     """Return one CPU generator per sample. CPU streams are the same on every machine and for every device."""
     return [torch.Generator().manual_seed(seed) for seed in seeds]
