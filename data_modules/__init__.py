@@ -6,7 +6,7 @@ The folder is linked into the package and has one import name, `scalemogen.data_
 if __name__ != "scalemogen.data_modules":
     raise ImportError(f"import scalemogen.data_modules instead of {__name__}: the folder is linked into the package")
 
-from scalemogen.data_modules.base import MotionDataModule
+from scalemogen.data_modules.base import Loading, MotionDataModule
 from scalemogen.data_modules.building import build_bvh, build_synthetic
 from scalemogen.data_modules.bvh import BVH
 from scalemogen.data_modules.captions import swap_sides
@@ -21,6 +21,7 @@ from scalemogen.data_modules.writer import StoreWriter
 __all__ = [
     "BVH",
     "BucketSampler",
+    "Loading",
     "MotionDataModule",
     "MotionStore",
     "OrderedSampler",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -14,12 +15,45 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
 from scalemogen.contracts import DataFacts, MotionBatch
-from scalemogen.data_modules.dataset import Items, MotionDataset, random_crops, windows
+from scalemogen.data_modules.dataset import Items, MotionDataset, balanced, random_crops, windows
 from scalemogen.data_modules.sampler import BucketSampler, OrderedSampler
 from scalemogen.data_modules.store import MotionStore
 from scalemogen.data_modules.writer import TRAIN
 from scalemogen.distributed import world_size
 from scalemogen.errors import UserError
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How clips become batches, the same for all data modules.
+
+    Attributes:
+        batch_size: clips in a batch, on each device.
+        max_frames: longer clips are cut: at random in training, into consecutive windows elsewhere (named "ID#w2").
+        min_frames: shorter clips and windows are left out, and counted in the log.
+        balance: attribute, each value of which training batches show equally often, however rare; "" shows each clip
+            once an epoch.
+        workers: processes that load batches, and that build a store; 0 does it in this one.
+
+    Raises:
+        UserError: a number is out of range.
+    """
+
+    batch_size: int = 32
+    max_frames: int = 196
+    min_frames: int = 16
+    balance: str = ""
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        if not (self.batch_size >= 1 and 1 <= self.min_frames <= self.max_frames and self.workers >= 0):
+            raise UserError(
+                f"batch_size {self.batch_size}, min_frames {self.min_frames}, max_frames {self.max_frames}, workers"
+                f" {self.workers}: needed batch_size >= 1, 1 <= min_frames <= max_frames, workers >= 0"
+            )
+
+
+DEFAULT_LOADING = Loading()
 
 
 class MotionDataModule(LightningDataModule, ABC):
@@ -28,26 +62,12 @@ class MotionDataModule(LightningDataModule, ABC):
     The order of training batches follows `seed_everything`, as Lightning's own samplers do.
 
     Args:
-        batch_size: clips in a batch, on each device.
-        max_frames: longer clips are cut: at random in training, into consecutive windows elsewhere (named "ID#w2").
-        min_frames: shorter clips and windows are left out, and counted in the log.
-        workers: processes that load batches; 0 loads in the training process.
-
-    Raises:
-        UserError: a number is out of range.
+        loading: how clips become batches.
     """
 
-    def __init__(self, *, batch_size: int, max_frames: int, min_frames: int, workers: int) -> None:
+    def __init__(self, loading: Loading = DEFAULT_LOADING) -> None:
         super().__init__()
-        if not (batch_size >= 1 and 1 <= min_frames <= max_frames and workers >= 0):
-            raise UserError(
-                f"batch_size {batch_size}, min_frames {min_frames}, max_frames {max_frames}, workers {workers}:"
-                " needed batch_size >= 1, 1 <= min_frames <= max_frames, workers >= 0"
-            )
-        self.batch_size = batch_size
-        self.max_frames = max_frames
-        self.min_frames = min_frames
-        self.workers = workers
+        self.loading = loading
 
     @property
     @abstractmethod
@@ -86,14 +106,19 @@ class MotionDataModule(LightningDataModule, ABC):
 
     def train_dataloader(self) -> DataLoader[MotionBatch]:
         """Return batches of the split "train", shuffled and of similar lengths; see `BucketSampler`."""
-        items = self._reported(TRAIN, random_crops(self.store, TRAIN, self.min_frames, self.max_frames))
+        loading = self.loading
+        items = self._reported(TRAIN, random_crops(self.store, TRAIN, loading.min_frames, loading.max_frames))
         rank, world = _rank(), world_size()
         if len(items) < world:
             raise UserError(
-                f"{self.path}: {len(items)} training clips of at least {self.min_frames} frames for {world} processes"
+                f"{self.path}: {len(items)} training clips of at least {loading.min_frames} frames"
+                f" for {world} processes"
             )
         seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
-        sampler = BucketSampler(items.frames, batch_size=self.batch_size, rank=rank, world=world, seed=seed)
+        weights = balanced(self.store, items.clips, loading.balance) if loading.balance else None
+        sampler = BucketSampler(
+            items.frames, batch_size=loading.batch_size, weights=weights, rank=rank, world=world, seed=seed
+        )
         return self._loader(items, sampler)
 
     def val_dataloader(self) -> DataLoader[MotionBatch] | list[DataLoader[MotionBatch]]:
@@ -112,17 +137,17 @@ class MotionDataModule(LightningDataModule, ABC):
         """Return any split in order; no loader if the store has no such split or no clip of it is long enough."""
         if split not in self.store.split_names:
             return []
-        items = self._reported(split, windows(self.store, split, self.min_frames, self.max_frames))
+        items = self._reported(split, windows(self.store, split, self.loading.min_frames, self.loading.max_frames))
         if not len(items):
             return []
-        sampler = OrderedSampler(len(items), batch_size=self.batch_size, rank=_rank(), world=world_size())
+        sampler = OrderedSampler(len(items), batch_size=self.loading.batch_size, rank=_rank(), world=world_size())
         return self._loader(items, sampler)
 
     def _reported(self, split: str, items: Items) -> Items:
         if items.left_out:
             rank_zero_info(
                 f"{self.path.name}, split {split!r}: {items.left_out} clips or last windows shorter than"
-                f" {self.min_frames} frames left out, {len(items)} kept"
+                f" {self.loading.min_frames} frames left out, {len(items)} kept"
             )
         return items
 
@@ -131,8 +156,8 @@ class MotionDataModule(LightningDataModule, ABC):
             MotionDataset(self.store, items),
             sampler=sampler,
             batch_size=None,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
+            num_workers=self.loading.workers,
+            persistent_workers=self.loading.workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
 

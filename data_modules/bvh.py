@@ -6,6 +6,7 @@ from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
+from scalemogen.data_modules.base import DEFAULT_LOADING, Loading
 from scalemogen.data_modules.building import Layout, build_bvh, bvh_options
 from scalemogen.data_modules.built import BuiltDataModule
 from scalemogen.data_modules.sources import MotionFiles
@@ -26,7 +27,7 @@ class BVH(BuiltDataModule):
         layout: feature layout.
         mirror: add mirrored copies of the training clips, with left and right swapped in their captions.
         root: folder in which stores are kept.
-        batch_size, max_frames, min_frames, workers: see `MotionDataModule`; the workers also read the files.
+        loading: how clips become batches.
     """
 
     def __init__(
@@ -40,12 +41,9 @@ class BVH(BuiltDataModule):
         layout: Layout = "humanml3d",
         mirror: bool = False,
         root: str = "data",
-        batch_size: int = 32,
-        max_frames: int = 196,
-        min_frames: int = 16,
-        workers: int = 0,
+        loading: Loading = DEFAULT_LOADING,
     ) -> None:
-        super().__init__(batch_size=batch_size, max_frames=max_frames, min_frames=min_frames, workers=workers)
+        super().__init__(loading)
         self.source = source
         self.captions_file = captions
         self.origin = origin
@@ -77,5 +75,5 @@ class BVH(BuiltDataModule):
             fps=self.fps,
             layout=self.layout,
             mirror=self.mirror,
-            processes=self.workers,
+            processes=self.loading.workers,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch.utils.data import Dataset
 from scalemogen.contracts import MotionBatch
 from scalemogen.data_modules.sampler import Draws
 from scalemogen.data_modules.store import MotionStore
+from scalemogen.errors import UserError
 from scalemogen.motion import Normaliser
 
 
@@ -62,6 +64,26 @@ def windows(store: MotionStore, split: str, min_frames: int, max_frames: int) ->
     keep = frames >= min_frames
     kept = frames[keep]
     return Items(clips[keep], starts[keep], kept, kept, number[keep], int((~keep).sum()))
+
+
+def balanced(store: MotionStore, clips: NDArray[np.int64], key: str) -> NDArray[np.float64]:
+    """Return a weight for each clip such that every value of the attribute `key` weighs the same in total.
+
+    Raises:
+        UserError: a clip has no such attribute.
+    """
+    values: list[str] = []
+    for clip in clips.tolist():
+        attributes = store.attributes(clip)
+        if key not in attributes:
+            known = ", ".join(sorted(attributes)) or "none"
+            raise UserError(
+                f"{store.path}: cannot balance by {key!r}, clip {store.ids[clip]!r} has no such attribute"
+                f" (it has {known})"
+            )
+        values.append(json.dumps(attributes[key], sort_keys=True))
+    _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return 1.0 / counts[codes]
 
 
 class MotionDataset(Dataset[MotionBatch]):

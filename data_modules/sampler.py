@@ -15,6 +15,7 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
 
 from scalemogen.files import digest_json
@@ -58,11 +59,12 @@ class BucketSampler(_BatchSampler):
     all ranks have equally many batches of like lengths, and together they see in each step what one process with a
     `world` times larger batch would see. Every clip comes once an epoch, but for the tail: fewer than
     `batch_size * world` clips, drawn anew each epoch, are left out. If there are not even that many, there is one batch
-    of `len(frames) // world` clips on each rank.
+    of `len(frames) // world` clips on each rank. With `weights`, as many clips are drawn, with replacement.
 
     Args:
         frames: (items,) frames of each item.
         batch_size: clips in a batch, on each rank.
+        weights: (items,) how often each is drawn, in any unit; None draws each once.
         rank, world: this process and the number of processes.
         seed: of the order.
         noise: relative width of the noise on lengths; more mixes better and pads more.
@@ -76,6 +78,7 @@ class BucketSampler(_BatchSampler):
         frames: NDArray[np.int64],
         *,
         batch_size: int,
+        weights: NDArray[np.float64] | None = None,
         rank: int = 0,
         world: int = 1,
         seed: int = 0,
@@ -85,6 +88,7 @@ class BucketSampler(_BatchSampler):
             raise ValueError(f"batches of {batch_size} from {len(frames)} clips on {world} ranks")
         super().__init__(frames, rank, world, seed)
         self._frames = frames
+        self._weights = None if weights is None else torch.from_numpy(weights).double()
         self._group = min(batch_size, len(frames) // world) * world
         self._noise = noise
 
@@ -95,14 +99,21 @@ class BucketSampler(_BatchSampler):
         # A digest, since torch's generator looks at the lower 32 bits of its seed only.
         seed = int(digest_json([self.seed, self.epoch]), 16) % 2**32
         generator = torch.Generator().manual_seed(seed)
-        size = len(self._frames)
-        kept = torch.randperm(size, generator=generator)[: len(self) * self._group].numpy()
-        crops, choices, noise = torch.rand(3, size, generator=generator, dtype=torch.float64).numpy()
-        blurred = self._frames[kept] * (1 + self._noise * (noise[kept] - 0.5))
-        groups = kept[np.argsort(blurred, kind="stable")].reshape(len(self), self._group)
+        count = len(self) * self._group
+        drawn = self._draw(count, generator).numpy()
+        crops, choices, noise = torch.rand(3, count, generator=generator, dtype=torch.float64).numpy()
+        blurred = self._frames[drawn] * (1 + self._noise * (noise - 0.5))
+        groups = np.argsort(blurred, kind="stable").reshape(len(self), self._group)
         for group in torch.randperm(len(self), generator=generator).tolist():
-            items = groups[group, self.rank :: self.num_replicas]
-            yield Draws(items, crops[items], choices[items])
+            rows = groups[group, self.rank :: self.num_replicas]
+            yield Draws(drawn[rows], crops[rows], choices[rows])
+
+    def _draw(self, count: int, generator: torch.Generator) -> Tensor:
+        if self._weights is None:
+            return torch.randperm(len(self._frames), generator=generator)[:count]
+        ends = self._weights.cumsum(0)
+        points = torch.rand(count, generator=generator, dtype=torch.float64) * ends[-1]
+        return torch.searchsorted(ends, points, right=True).clamp(max=len(ends) - 1)
 
 
 class OrderedSampler(_BatchSampler):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scalemogen.data_modules.base import MotionDataModule
+from scalemogen.data_modules.base import DEFAULT_LOADING, Loading, MotionDataModule
 from scalemogen.data_modules.store import MotionStore
 
 
@@ -13,13 +13,11 @@ class Stored(MotionDataModule):
 
     Args:
         path: folder of the store.
-        batch_size, max_frames, min_frames, workers: see `MotionDataModule`.
+        loading: how clips become batches.
     """
 
-    def __init__(
-        self, path: str, *, batch_size: int = 32, max_frames: int = 196, min_frames: int = 16, workers: int = 0
-    ) -> None:
-        super().__init__(batch_size=batch_size, max_frames=max_frames, min_frames=min_frames, workers=workers)
+    def __init__(self, path: str, *, loading: Loading = DEFAULT_LOADING) -> None:
+        super().__init__(loading)
         self._path = Path(path)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+from scalemogen.data_modules.base import DEFAULT_LOADING, Loading
 from scalemogen.data_modules.building import Layout, build_synthetic, synthetic_options
 from scalemogen.data_modules.built import BuiltDataModule
 from scalemogen.data_modules.store import FORMAT
@@ -21,7 +22,7 @@ class Synthetic(BuiltDataModule):
         layout: feature layout.
         mirror: add mirrored copies of the training clips.
         root: folder in which stores are kept.
-        batch_size, max_frames, min_frames, workers: see `MotionDataModule`; the workers also generate.
+        loading: how clips become batches.
     """
 
     def __init__(
@@ -33,12 +34,9 @@ class Synthetic(BuiltDataModule):
         layout: Layout = "humanml3d",
         mirror: bool = False,
         root: str = "data",
-        batch_size: int = 32,
-        max_frames: int = 196,
-        min_frames: int = 16,
-        workers: int = 0,
+        loading: Loading = DEFAULT_LOADING,
     ) -> None:
-        super().__init__(batch_size=batch_size, max_frames=max_frames, min_frames=min_frames, workers=workers)
+        super().__init__(loading)
         self.clips = clips
         self.seed = seed
         self.fps = fps
@@ -61,5 +59,5 @@ class Synthetic(BuiltDataModule):
             fps=self.fps,
             layout=self.layout,
             mirror=self.mirror,
-            processes=self.workers,
+            processes=self.loading.workers,
         )

@@ -80,7 +80,7 @@ def test_recipes_are_instantiated_at_full_size(path: Path, tmp_path: Path) -> No
     assert isinstance(cli.model, TASKS[stage])
     assert isinstance(cli.datamodule, MotionDataModule)
     spec = full_size_spec(name)
-    assert cli.datamodule.max_frames <= spec.max_frames
+    assert cli.datamodule.loading.max_frames <= spec.max_frames
     if name in PAPER:
         assert (spec.cells, len(spec.scales), spec.tokens) == PAPER[name]
     if isinstance(cli.model, ARTask):

@@ -9,13 +9,13 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from scalemogen.data_modules import Synthetic
+from scalemogen.data_modules import Loading, Synthetic
 
 
 def _work(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", f"file://{folder}/meeting", world_size=2, rank=rank)
-    module = Synthetic(clips=20, root=f"{folder}/data", batch_size=4, max_frames=60, min_frames=4)
+    module = Synthetic(clips=20, root=f"{folder}/data", loading=Loading(batch_size=4, max_frames=60, min_frames=4))
     module.prepare_data()
     seen = {
         "train": [batch.clip_ids for batch in module.train_dataloader()],

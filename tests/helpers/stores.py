@@ -35,7 +35,13 @@ def write_store(
             for number, length in enumerate(frames):
                 texts = [f"{split} {number} caption {i}" for i in range(captions)]
                 clip = f"{split}-{number}"
-                assert writer.add(clip, random_features(length, number, width), texts, split, {"number": number})
+                assert writer.add(
+                    clip,
+                    random_features(length, number, width),
+                    texts,
+                    split,
+                    {"number": number, "kind": "rare" if number == 0 else "common"},
+                )
     return MotionStore.open(path)
 
 

@@ -91,9 +91,22 @@ class SelfAttention(nn.Module):
         q, k, v = (rearrange(x, "b l h c -> b h l c") for x in (q, k, v))
         if cache is not None:
             k, v = cache.append(k, v)
-        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        mixed = _attend(q, k, v, mask)
         y: Tensor = self.dropout(self.out(rearrange(mixed, "b h l c -> b l (h c)")))
         return y
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """Return softmax(q k' / sqrt(C)) v for (B, H, L, C).
+
+    On a CPU in float32 at least, whatever autocast says: the backward pass of torch's kernel takes twice as long in
+    bfloat16 there.
+    """
+    if q.device.type != "cpu":
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    with torch.autocast("cpu", enabled=False):
+        wide = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (q, k, v))
+        return functional.scaled_dot_product_attention(*wide, attn_mask=mask).to(v.dtype)
 
 
 def _turned_direction(x: Tensor, rotary: Tensor, gain: Tensor) -> Tensor:
@@ -155,7 +168,7 @@ class TextAttention(nn.Module):
         """
         q = rearrange(self.query(x), "b l (h c) -> b h l c", h=self.heads)
         mask = mask.expand(-1, -1, q.shape[2], -1)
-        mixed = functional.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
+        mixed = _attend(q, keys, values, mask)
         y: Tensor = self.dropout(self.out(rearrange(mixed, "b h l c -> b l (h c)")))
         return y
 
@@ -179,6 +192,6 @@ class AttentionPool(nn.Module):
         """Pool (B, S, E) with mask (B, S), True = word, to (B, M)."""
         keys, values = self.key_value(words)
         query = repeat(self.query.to(keys.dtype), "h c -> b h 1 c", b=words.shape[0])
-        pooled = functional.scaled_dot_product_attention(query, keys, values, attn_mask=mask[:, None, None])
+        pooled = _attend(query, keys, values, mask[:, None, None])
         y: Tensor = self.out(rearrange(pooled, "b h 1 c -> b (h c)"))
         return y

@@ -103,7 +103,7 @@ class StageCLI(LightningCLI):
         )
         parser.add_lightning_class_args(SampleMotions, "samples")
         if self.stage == "tokenizer":
-            parser.link_arguments("data.init_args.max_frames", "model.max_frames")
+            parser.link_arguments("data.init_args.loading.max_frames", "model.max_frames")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse, and look at the checkpoint to start from before anything else does.

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from helpers.stores import ORIGIN, bvh_text, write_table, write_takes, zip_folder
-from scalemogen.data_modules import BVH, MotionStore, Origin, build_bvh
+from scalemogen.data_modules import BVH, Loading, MotionStore, Origin, build_bvh
 from scalemogen.data_modules.table import read_table
 from scalemogen.errors import UserError
 from scalemogen.motion import get_layout
@@ -194,7 +194,7 @@ def test_the_data_module_builds_once_and_again_when_a_source_changes(tmp_path: P
     first.prepare_data()
     first.setup("fit")
     written = (first.path / "store.json").stat().st_mtime_ns
-    again = module(batch_size=1)
+    again = module(loading=Loading(batch_size=1))
     assert again.path == first.path
     again.prepare_data()
     assert (first.path / "store.json").stat().st_mtime_ns == written

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from helpers.stores import WIDTH, random_features, write_store
 from scalemogen.contracts import MotionBatch
-from scalemogen.data_modules import Stored, Synthetic
+from scalemogen.data_modules import Loading, Stored, Synthetic
 from scalemogen.data_modules import base as base_module
 from scalemogen.data_modules.built import BuiltDataModule
 from scalemogen.errors import UserError
@@ -29,12 +30,9 @@ class Tiny(BuiltDataModule):
         self,
         root: Path,
         lengths: dict[str, tuple[int, ...]] | None = None,
-        batch_size: int = 3,
-        max_frames: int = 20,
-        min_frames: int = 8,
-        workers: int = 0,
+        **loading: Any,
     ) -> None:
-        super().__init__(batch_size=batch_size, max_frames=max_frames, min_frames=min_frames, workers=workers)
+        super().__init__(Loading(**{"batch_size": 3, "max_frames": 20, "min_frames": 8, **loading}))
         self.root = root
         self.lengths = LENGTHS if lengths is None else lengths
         self.built = 0
@@ -150,7 +148,7 @@ def test_a_store_is_built_once(module: Tiny, tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_there_is_used(module: Tiny, tmp_path: Path) -> None:
-    stored = Stored(str(module.path), batch_size=3, max_frames=20, min_frames=8)
+    stored = Stored(str(module.path), loading=Loading(batch_size=3, max_frames=20, min_frames=8))
     stored.prepare_data()
     for one, two in zip(module.train_dataloader(), stored.train_dataloader(), strict=True):
         assert torch.equal(one.features, two.features)
@@ -265,3 +263,12 @@ def test_the_folder_has_one_import_name() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "ImportError: import scalemogen.data_modules instead of data_modules" in done.stderr
+
+
+def test_balanced_batches_show_rare_values_as_often_as_common_ones(tmp_path: Path) -> None:
+    balanced = Tiny(tmp_path, {"train": (16,) * 21}, balance="kind")
+    seen = [int(clip[6:]) for number in range(60) for batch in epoch(balanced, number) for clip in batch.clip_ids]
+    rare = sum(clip == 0 for clip in seen) / len(seen)
+    assert rare == pytest.approx(0.5, abs=0.05)  # one clip of 21 is of another kind
+    with pytest.raises(UserError, match=r"cannot balance by 'kin', clip 'train-0' has no such attribute \(it has kind"):
+        Tiny(tmp_path, {"train": (16,) * 21}, balance="kin").train_dataloader()

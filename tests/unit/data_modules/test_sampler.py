@@ -60,6 +60,22 @@ def test_validation_sees_every_clip_once_and_in_order(size: int, batch: int, wor
     assert all((np.diff(np.concatenate(rank)) > 0).all() for rank in ranks if sum(map(len, rank)) == len(set(seen)))
 
 
+def test_weights_say_how_often_a_clip_is_drawn() -> None:
+    weights = np.array([1.0] * 40 + [10.0] * 4 + [0.0] * 4)
+    ranks = [BucketSampler(frames(48), batch_size=3, weights=weights, rank=rank, world=2) for rank in range(2)]
+    counts, crops = np.zeros(48), []
+    for epoch in range(50):
+        for rank in ranks:
+            rank.set_epoch(epoch)
+            for draws in rank:
+                np.add.at(counts, draws.items, 1)
+                crops += draws.crops.tolist()
+    assert counts.sum() == 50 * 48
+    assert counts[44:].sum() == 0
+    assert counts[40:44].sum() / counts[:40].sum() == pytest.approx(1, abs=0.1)
+    assert len(set(crops)) == len(crops)  # a clip drawn twice is cut twice
+
+
 def test_the_order_follows_seed_and_epoch_and_nothing_else() -> None:
     def order(**options: int) -> list[list[int]]:
         return [draws.items.tolist() for draws in bucket(53, 5, 1, **options)[0]]

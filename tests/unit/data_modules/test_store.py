@@ -41,7 +41,7 @@ def test_everything_written_is_read(store: MotionStore) -> None:
     np.testing.assert_array_equal(store.clip(4), random_features(13, 0))
     assert store.captions(1) == ["train 1 caption 0", "train 1 caption 1", "train 1 caption 2"]
     assert [store.caption(1, choice) for choice in (0.0, 0.34, 0.99)] == store.captions(1)
-    assert store.attributes(5) == {"number": 1}
+    assert store.attributes(5) == {"number": 1, "kind": "common"}
     assert store.index("val-0") == 3
     assert (store.facts.name, store.facts.licence, store.facts.citation) == ("tiny", "CC0", "Nobody, 2026")
     assert store.facts.fps == 20

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scalemogen.data_modules import MotionStore, Synthetic, build_synthetic, check_store
+from scalemogen.data_modules import Loading, MotionStore, Synthetic, build_synthetic, check_store
 from scalemogen.data_modules.building import synthetic_split
 from scalemogen.data_modules.captions import swap_sides
 from scalemogen.synthetic import generate_clip, mirrored_attributes
@@ -56,4 +56,4 @@ def test_the_store_follows_its_options(tmp_path: Path) -> None:
         for options in ({}, {"seed": 1}, {"clips": 40}, {"fps": 30.0}, {"mirror": True}, {"layout": "snapmogen"})
     }
     assert len(paths) == 6
-    assert Synthetic(root=str(tmp_path), batch_size=2, max_frames=80, workers=1).path in paths
+    assert Synthetic(root=str(tmp_path), loading=Loading(batch_size=2, max_frames=80, workers=1)).path in paths
