@@ -6,6 +6,8 @@ A model folder is what training leaves for use. Nothing in it is executed.
     tokenizer.safetensors    stage 1
     ar.safetensors, text/    stage 2, when the folder holds both
 
+The folder of an evaluator has a model.json without spec, evaluator.safetensors and text/.
+
 A checkpoint is what training resumes from: a file of the trainer with the content of model.json under the key
 "scalemogen", beside it the tokenizer's weights and the text encoder's settings where it is one of stage 2. It is read
 without executing pickled code.
@@ -26,6 +28,7 @@ from torch import Tensor
 from scalemogen.ar import NextScaleTransformer
 from scalemogen.contracts import DataFacts, TokenSpec
 from scalemogen.errors import UserError
+from scalemogen.evaluators import OFFICIAL, ContrastiveEvaluator, ContrastiveNetwork, Evaluator
 from scalemogen.files import atomic_path
 from scalemogen.text import TextEncoder, build_text_encoder, load_text_encoder
 from scalemogen.tokenizer import MotionTokenizer
@@ -119,6 +122,41 @@ def save_folder(
         (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1))
 
 
+def describe_evaluator(
+    *, facts: DataFacts, evaluator: Mapping[str, Any], provenance: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the content of an evaluator's model.json; `evaluator` is the network's constructor arguments."""
+    return {
+        "format": FORMAT,
+        "stage": "evaluator",
+        "facts": facts.to_dict(),
+        "evaluator": dict(evaluator),
+        "provenance": dict(provenance or {}),
+    }
+
+
+def save_evaluator(
+    folder: str | Path,
+    *,
+    facts: DataFacts,
+    arguments: Mapping[str, Any],
+    state: Mapping[str, Tensor],
+    text: TextEncoder,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the folder of an evaluator, whole or not at all.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    description = describe_evaluator(facts=facts, evaluator=arguments, provenance=provenance)
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        save_state(state, temporary / "evaluator.safetensors")
+        text.save(temporary / "text")
+        (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1))
+
+
 def read_description(folder: str | Path) -> dict[str, Any]:
     """Read model.json.
 
@@ -143,10 +181,10 @@ def read_checkpoint(path: str | Path, stage: str | None = None) -> dict[str, Any
 
     Args:
         path: the file.
-        stage: "tokenizer" or "ar", if only that will do.
+        stage: "tokenizer", "ar" or "evaluator", if only that will do.
 
     Raises:
-        UserError: a missing, damaged or foreign file, or one of the other stage.
+        UserError: a missing, damaged or foreign file, or one of another stage.
     """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -244,6 +282,8 @@ def _text_encoder(settings: Mapping[str, Any], state: Mapping[str, Tensor], sour
 
 def _build(description: dict[str, Any], source: Path, make_text: Callable[[], TextEncoder]) -> Bundle:
     """Return the networks of a description; but for the text encoder, their weights are still to come."""
+    if description.get("stage") == "evaluator":
+        raise UserError(f"{source} describes an evaluator; a tokenizer or a text-to-motion model is needed")
     ar, text = None, None
     try:
         facts = DataFacts.from_dict(description["facts"])
@@ -259,11 +299,64 @@ def _build(description: dict[str, Any], source: Path, make_text: Callable[[], Te
     return Bundle(facts, spec, tokenizer.eval(), ar, text, sampling, description)
 
 
+def load_evaluator(source: str | Path) -> Evaluator:
+    """Load an evaluator, in evaluation mode.
+
+    Args:
+        source: a model folder or checkpoint of the stage "evaluator"; or "NAME:FILE", an official one (see
+            `evaluators.OFFICIAL`) and its weights.
+
+    Raises:
+        UserError: nothing there, a missing, damaged or foreign file, or a model that is no evaluator.
+    """
+    name, separator, file = str(source).partition(":")
+    if separator and name in OFFICIAL:
+        return OFFICIAL[name](Path(file)).eval()
+    path = Path(source)
+    if path.is_file():
+        checkpoint = read_checkpoint(path, "evaluator")
+        held, state = checkpoint[CHECKPOINT_KEY], checkpoint.get("state_dict", {})
+        text = _text_encoder(held.get("text", {}), state, path)
+        return _evaluator(held, under("network.", state), text, path)
+    if not path.is_dir():
+        choices = "".join(f", {known}:FILE" for known in OFFICIAL)
+        raise UserError(f"{path}: no such evaluator; give a model folder or checkpoint of one{choices}")
+    description = read_description(path)
+    if description.get("stage") != "evaluator":
+        raise UserError(f"{path} holds a model of stage {description.get('stage')}; an evaluator is needed")
+    state = read_state(path / "evaluator.safetensors")
+    return _evaluator(description, state, load_text_encoder(path / "text"), path)
+
+
+def _evaluator(
+    description: Mapping[str, Any], state: Mapping[str, Tensor], text: TextEncoder, source: Path
+) -> Evaluator:
+    try:
+        facts = DataFacts.from_dict(description["facts"])
+        network = ContrastiveNetwork(features=len(facts.mean), text_width=text.width, **description["evaluator"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{source} is damaged: {type(error).__name__} {error}") from error
+    load_strictly(network, state, source)
+    return ContrastiveEvaluator(facts, network, text).eval()
+
+
 def find_tokenizer(root: str | Path, facts: DataFacts) -> Path | None:
     """Return the newest model folder below `root` whose tokenizer was trained on this data, or None.
 
     Folders that cannot be read are passed over, with a warning.
     """
+    return _find(root, facts, "tokenizer")
+
+
+def find_evaluator(root: str | Path, facts: DataFacts) -> Path | None:
+    """Return the newest model folder below `root` whose evaluator was trained on this data, or None.
+
+    Folders that cannot be read are passed over, with a warning.
+    """
+    return _find(root, facts, "evaluator")
+
+
+def _find(root: str | Path, facts: DataFacts, stage: str) -> Path | None:
     candidates = sorted(Path(root).glob(f"*/model/{DESCRIPTION}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in candidates:
         try:
@@ -272,6 +365,6 @@ def find_tokenizer(root: str | Path, facts: DataFacts) -> Path | None:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             _log.warning("%s is passed over: %s", path.parent, error)
             continue
-        if fits and description["stage"] == "tokenizer":
+        if fits and description["stage"] == stage:
             return path.parent
     return None

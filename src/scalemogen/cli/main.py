@@ -1,7 +1,7 @@
 """The console script: finds the command, runs it, and turns what went wrong into one line and an exit status.
 
 A command is a module with `build_parser() -> argparse.ArgumentParser` and `run(args) -> int`, loaded only when it is
-called, so that `scalemogen --help` needs neither torch nor Lightning. The two training stages are LightningCLI programs
+called, so that `scalemogen --help` needs neither torch nor Lightning. The training stages are LightningCLI programs
 and read their own arguments.
 """
 
@@ -22,6 +22,7 @@ STAGES = MappingProxyType(
     {
         "tokenizer": "stage 1: {fit,validate,test} the motion tokenizer",
         "ar": "stage 2: {fit,validate,test} the next-scale transformer",
+        "evaluator": "stage 3: {fit,validate,test} the embedding network of the metrics",
     }
 )
 COMMANDS = MappingProxyType(

@@ -1,4 +1,4 @@
-"""`scalemogen tokenizer|ar fit|validate|test`: both stages as thin LightningCLI programs."""
+"""`scalemogen tokenizer|ar|evaluator fit|validate|test`: the stages as thin LightningCLI programs."""
 
 from __future__ import annotations
 
@@ -29,9 +29,13 @@ from scalemogen.cli.account import has_wandb_key
 from scalemogen.data_modules import MotionDataModule
 from scalemogen.errors import UserError
 from scalemogen.files import atomic_path
-from scalemogen.tasks import ARTask, TokenizerTask
+from scalemogen.tasks import ARTask, EvaluatorTask, TokenizerTask
 
-TASKS: dict[str, type[LightningModule]] = {"tokenizer": TokenizerTask, "ar": ARTask}
+TASKS: dict[str, type[LightningModule]] = {
+    "tokenizer": TokenizerTask,
+    "ar": ARTask,
+    "evaluator": EvaluatorTask,
+}
 RUN_VARIABLE = "SCALEMOGEN_RUN"
 RUNS = Path("runs")
 
@@ -230,7 +234,7 @@ def make_cli(stage: str, arguments: Sequence[str], run: bool = True) -> StageCLI
     """Parse a stage's command line, make its objects and run it.
 
     Args:
-        stage: "tokenizer" or "ar".
+        stage: "tokenizer", "ar" or "evaluator".
         arguments: as typed after the stage's name; with run=False, without `fit`, `validate` or `test`.
         run: False only makes the objects.
 

@@ -1,5 +1,21 @@
 """Embedding networks for metrics; `checkpoints.load_evaluator` loads one."""
 
-from scalemogen.evaluators.base import Distance, Evaluator, MotionEmbeddings
+from scalemogen.evaluators.base import Evaluator, MotionEmbeddings
+from scalemogen.evaluators.contrastive import ContrastiveEvaluator
+from scalemogen.evaluators.loss import caption_labels, info_nce
+from scalemogen.evaluators.official import OFFICIAL
+from scalemogen.evaluators.retrieval import retrieval_figures
+from scalemogen.evaluators.towers import ContrastiveNetwork
+from scalemogen.metrics.functional import Distance
 
-__all__ = ["Distance", "Evaluator", "MotionEmbeddings"]
+__all__ = [
+    "OFFICIAL",
+    "ContrastiveEvaluator",
+    "ContrastiveNetwork",
+    "Distance",
+    "Evaluator",
+    "MotionEmbeddings",
+    "caption_labels",
+    "info_nce",
+    "retrieval_figures",
+]

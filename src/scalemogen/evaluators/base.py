@@ -8,17 +8,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
 from scalemogen.contracts import DataFacts
 from scalemogen.errors import UserError
+from scalemogen.metrics.functional import Distance
 from scalemogen.weights import digest_state
-
-Distance = Literal["euclidean", "cosine"]
-"""How far apart two embeddings are: their Euclidean distance, or one less their cosine."""
 
 
 @dataclass(frozen=True)

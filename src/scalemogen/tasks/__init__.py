@@ -1,8 +1,10 @@
-"""Both stages as LightningModules."""
+"""The stages as LightningModules."""
 
-from scalemogen.tasks.ar import ARTask, Sampling, TextChoice
+from scalemogen.tasks.ar import ARTask, Sampling
 from scalemogen.tasks.base import MotionTask
+from scalemogen.tasks.evaluator import EvaluatorTask
 from scalemogen.tasks.schedules import Schedule
+from scalemogen.tasks.text import TextChoice
 from scalemogen.tasks.tokenizer import TokenizerTask
 
-__all__ = ["ARTask", "MotionTask", "Sampling", "Schedule", "TextChoice", "TokenizerTask"]
+__all__ = ["ARTask", "EvaluatorTask", "MotionTask", "Sampling", "Schedule", "TextChoice", "TokenizerTask"]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from lightning.pytorch.cli import OptimizerCallable
@@ -23,56 +21,19 @@ from scalemogen.checkpoints import (
     save_folder,
     text_settings,
 )
-from scalemogen.contracts import MotionBatch, MotionSource, TextFeatures
+from scalemogen.contracts import MotionBatch, MotionSource
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion
 from scalemogen.sampling import generate, seeded_generators
 from scalemogen.scales import Quantised
-from scalemogen.tasks.base import MotionTask
 from scalemogen.tasks.schedules import Schedule
-from scalemogen.text import (
-    MiniLMTextEncoder,
-    SmallTextEncoder,
-    T5TextEncoder,
-    TextEncoder,
-    TextFeatureCache,
-    train_sentencepiece,
-)
+from scalemogen.tasks.text import TextChoice, TextTask
 from scalemogen.weights import load_strictly, under
 
 
 def adamw(parameters: Any) -> torch.optim.Optimizer:
     """Return the paper's optimiser for stage 2, at a rate that suits small models."""
     return torch.optim.AdamW(parameters, lr=3e-4, betas=(0.9, 0.97), weight_decay=0.005)
-
-
-@dataclass
-class TextChoice:
-    """Which text encoder.
-
-    Attributes:
-        kind: "small" is trained with the ar stage; "t5" and "minilm" are frozen, their features cached.
-        name: of "t5": hub name or local folder.
-        width, layers, vocabulary, dropout: of "small".
-        cache: folder of frozen features.
-    """
-
-    kind: Literal["small", "t5", "minilm"] = "small"
-    name: str = "google/flan-t5-xl"
-    width: int = 128
-    layers: int = 2
-    vocabulary: int = 1000
-    dropout: float = 0.1
-    cache: str = "data/text_features"
-
-    def make(self, captions: Sequence[str]) -> TextEncoder:
-        """Make the encoder; "small" learns its vocabulary from `captions`."""
-        if self.kind == "t5":
-            return T5TextEncoder(self.name)
-        if self.kind == "minilm":
-            return MiniLMTextEncoder()
-        vocabulary = train_sentencepiece(captions, self.vocabulary)
-        return SmallTextEncoder(vocabulary, width=self.width, layers=self.layers, dropout=self.dropout)
 
 
 @dataclass
@@ -88,7 +49,7 @@ class Sampling:
     temperature: float = 1.3
 
 
-class ARTask(MotionTask):
+class ARTask(TextTask):
     """Trains a NextScaleTransformer on the bits of a frozen tokenizer.
 
     Args:
@@ -119,7 +80,7 @@ class ARTask(MotionTask):
         optimizer: OptimizerCallable = adamw,
         schedule: Schedule | None = None,
     ) -> None:
-        super().__init__(optimizer, schedule or Schedule())
+        super().__init__(text or TextChoice(), optimizer, schedule or Schedule())
         self.tokenizer_source = tokenizer
         self.arguments: dict[str, Any] = {
             "width": width,
@@ -128,7 +89,6 @@ class ARTask(MotionTask):
             "drop_path": drop_path,
             "dropout": dropout,
         }
-        self.text_choice = text or TextChoice()
         self.text_dropout = text_dropout
         self.flip_strength = flip_strength
         self.sampling = sampling or Sampling()
@@ -146,18 +106,7 @@ class ARTask(MotionTask):
         self._frozen_tokenizer = [tokenizer]
         self._tokenizer_arguments = bundle.description["tokenizer"]
         self.spec = bundle.spec
-        encoder = self.text_choice.make(source.captions("train"))
-        self.text_encoder = encoder  # a frozen one shows no parameters and no state
-        self._cache: TextFeatureCache | None = None
-        if encoder.frozen:
-            self._cache = TextFeatureCache(self.text_choice.cache, encoder)
-            if self.trainer.is_global_zero:
-                encoder.to(self.trainer.strategy.root_device)
-                # A clip without captions has the empty one.
-                self._cache.build(
-                    ["", *(caption for split in self.known_facts.digests for caption in source.captions(split))]
-                )
-            self.trainer.strategy.barrier("text features")
+        encoder = self.build_text(source)
         self.arguments["text_width"] = encoder.width
         self.arguments["text_max_tokens"] = encoder.max_tokens
         self.transformer = NextScaleTransformer(self.spec, **self.arguments)
@@ -207,13 +156,6 @@ class ARTask(MotionTask):
         """
         super().on_load_checkpoint(checkpoint)
         load_strictly(self._frozen_tokenizer[0], checkpoint[CHECKPOINT_KEY]["tokenizer_state"], "the checkpoint")
-
-    def text_features(self, captions: list[str]) -> TextFeatures:
-        """Encode captions of the data, from the cache where the encoder is frozen; over-long ones are cut."""
-        if self._cache is not None:
-            return self._cache.lookup(captions, self.device)
-        features: TextFeatures = self.text_encoder(captions, truncate=True)
-        return features
 
     @torch.no_grad()
     def quantise(self, batch: MotionBatch, flip: torch.Generator | None) -> Quantised:
@@ -284,10 +226,6 @@ class ARTask(MotionTask):
             state: this module's state, or that of its running average.
             provenance: how the model came about.
         """
-        encoder = self.text_encoder
-        if not encoder.frozen:
-            encoder = deepcopy(encoder)
-            encoder.load_state_dict(under("text_encoder.", state))
         save_folder(
             folder,
             facts=self.known_facts,
@@ -296,7 +234,7 @@ class ARTask(MotionTask):
             tokenizer_state=self._frozen_tokenizer[0].state_dict(),
             ar_arguments=self.arguments,
             ar_state=under("transformer.", state),
-            text=encoder,
+            text=self.text_with(state),
             sampling=asdict(self.sampling),
             provenance=provenance,
         )

@@ -1,4 +1,4 @@
-"""What both stages share: building the network from the data's facts, optimiser, schedule, checkpoint contents."""
+"""What all stages share: building the network from the data's facts, optimiser, schedule, checkpoint contents."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class MotionTask(LightningModule, ABC):
         schedule: learning-rate schedule.
 
     Attributes:
-        stage: "tokenizer" or "ar", as in commands, recipes and checkpoints.
+        stage: "tokenizer", "ar" or "evaluator", as in commands, recipes and checkpoints.
     """
 
     stage: ClassVar[str]
@@ -143,7 +143,7 @@ class MotionTask(LightningModule, ABC):
         checkpoint[CHECKPOINT_KEY] = self.checkpoint_facts()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of the other stage, of other data or of another network.
+        """Refuse a checkpoint of another stage, of other data or of another network.
 
         Raises:
             UserError: naming the first thing that differs, and both values.
@@ -156,9 +156,10 @@ class MotionTask(LightningModule, ABC):
                 f"the checkpoint was trained on data {facts.name} ({facts.digest}), "
                 f"not on {self.known_facts.name} ({self.known_facts.digest})"
             )
-        spec = TokenSpec.from_dict(held["spec"])
-        spec.require_equal(TokenSpec.from_dict(mine["spec"]), "the checkpoint", "this configuration")
-        for part in ("tokenizer", "ar", "text"):
+        if "spec" in mine:
+            spec = TokenSpec.from_dict(held["spec"])
+            spec.require_equal(TokenSpec.from_dict(mine["spec"]), "the checkpoint", "this configuration")
+        for part in ("tokenizer", "ar", "evaluator", "text"):
             theirs, ours = held.get(part) or {}, mine.get(part) or {}
             for name in sorted((theirs.keys() | ours.keys()) - RATES):
                 if theirs.get(name) != ours.get(name):
