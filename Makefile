@@ -20,7 +20,7 @@ SCALEMOGEN := $(BIN)/scalemogen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo train-tokenizer train-ar smoke test test-slow test-parity lint types wheel clean
+.PHONY: help install demo train-tokenizer train-ar train-evaluator smoke test test-slow test-parity lint types wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ train-tokenizer: $(READY) ## stage 1: EXPERIMENT=experiments/tokenizer/....yaml 
 train-ar: EXPERIMENT ?= experiments/ar/synthetic.yaml
 train-ar: $(READY) ## stage 2: EXPERIMENT=experiments/ar/....yaml TOKENIZER=(the last one for the same data) ARGS="..."
 	@$(SCALEMOGEN) ar fit --config $(EXPERIMENT) $(if $(TOKENIZER),--model.tokenizer $(TOKENIZER)) $(ARGS)
+
+train-evaluator: EXPERIMENT ?= experiments/evaluator/synthetic.yaml
+train-evaluator: $(READY) ## the metrics' embedding network: EXPERIMENT=experiments/evaluator/....yaml ARGS="..."
+	@$(SCALEMOGEN) evaluator fit --config $(EXPERIMENT) $(ARGS)
 
 smoke: $(READY) ## both stages, sampling and scoring in miniature: green means working
 	@$(PYTEST) tests/smoke $(ARGS)
