@@ -303,8 +303,8 @@ def load_evaluator(source: str | Path) -> Evaluator:
     """Load an evaluator, in evaluation mode.
 
     Args:
-        source: a model folder or checkpoint of the stage "evaluator"; or "NAME:FILE", an official one (see
-            `evaluators.OFFICIAL`) and its weights.
+        source: a model folder or checkpoint of the stage "evaluator"; or "NAME:FOLDER", an official one (see
+            `evaluators.OFFICIAL`) and the folder of its files.
 
     Raises:
         UserError: nothing there, a missing, damaged or foreign file, or a model that is no evaluator.
@@ -319,7 +319,7 @@ def load_evaluator(source: str | Path) -> Evaluator:
         text = _text_encoder(held.get("text", {}), state, path)
         return _evaluator(held, under("network.", state), text, path)
     if not path.is_dir():
-        choices = "".join(f", {known}:FILE" for known in OFFICIAL)
+        choices = "".join(f", {known}:FOLDER" for known in OFFICIAL)
         raise UserError(f"{path}: no such evaluator; give a model folder or checkpoint of one{choices}")
     description = read_description(path)
     if description.get("stage") != "evaluator":

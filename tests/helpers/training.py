@@ -14,12 +14,19 @@ from helpers.source import ROOT
 from scalemogen.cli.main import main
 
 EXPERIMENTS = ROOT / "experiments"
-STAGES = ("tokenizer", "ar")
+STAGES = ("tokenizer", "ar", "evaluator")
+_TINY_TEXT = [
+    *("--model.text.kind=small", "--model.text.width=16", "--model.text.layers=1", "--model.text.vocabulary=400"),
+]
 TINY = {
     "tokenizer": ["--model.width=8", "--model.blocks=1"],
     "ar": [
         *("--model.width=16", "--model.depth=1", "--model.heads=2"),
-        *("--model.text.kind=small", "--model.text.width=16", "--model.text.layers=1", "--model.text.vocabulary=400"),
+        *_TINY_TEXT,
+    ],
+    "evaluator": [
+        *("--model.width=16", "--model.layers=1", "--model.text_layers=1", "--model.heads=2", "--model.embedding=8"),
+        *_TINY_TEXT,
     ],
 }
 QUIET = ["--trainer.logger=false", "--trainer.enable_progress_bar=false", "--samples.every=0"]

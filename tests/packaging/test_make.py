@@ -42,6 +42,7 @@ def test_targets_set_up_the_environment(target: str) -> None:
         (["train-tokenizer", "EXPERIMENT=a.yaml", "ARGS=--x 1"], "tokenizer fit --config a.yaml --x 1"),
         (["train-ar", "TOKENIZER=runs/t"], "ar fit --config experiments/ar/synthetic.yaml --model.tokenizer runs/t"),
         (["train-ar", "EXPERIMENT=b.yaml", "ARGS=--y 2"], "ar fit --config b.yaml --y 2"),
+        (["train-evaluator", "ARGS=--z 3"], "evaluator fit --config experiments/evaluator/synthetic.yaml --z 3"),
     ],
 )
 def test_training_targets_pass_their_variables(arguments: list[str], expected: str) -> None:

@@ -13,13 +13,14 @@ import pytest
 import torch
 
 from helpers.training import QUIET, STAGES, assert_equal_states, fit, options, read
-from scalemogen.checkpoints import load_checkpoint, load_folder
+from scalemogen.checkpoints import load_checkpoint, load_evaluator, load_folder
 from scalemogen.cli.main import main
 from scalemogen.data_modules import Synthetic
 
 DROPPING = {
     "tokenizer": ["--model.dropout=0.2", "--model.scale_dropout=0.5"],
     "ar": ["--model.dropout=0.2", "--model.drop_path=0.2", "--model.flip_strength=0.3", "--model.text_dropout=0.5"],
+    "evaluator": ["--model.dropout=0.2"],
 }
 EPOCHS = ["--trainer.max_steps=-1", "--trainer.max_epochs=2", "--checkpoint.save_top_k=-1"]
 
@@ -71,14 +72,19 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_average_is_what_is_saved(stage: str, runs: dict[str, Path]) -> None:
     checkpoint = read(runs[stage] / "checkpoints" / "last.ckpt")
-    prefix = {"tokenizer": "tokenizer.project_in", "ar": "transformer.embed"}[stage] + ".weight"
+    layers = {"tokenizer": "tokenizer.project_in", "ar": "transformer.embed", "evaluator": "network.cut"}
+    prefix = f"{layers[stage]}.weight"
     averaged, current = checkpoint["state_dict"][prefix], checkpoint["current_model_state"][prefix]
     assert not torch.equal(averaged, current)
     assert int(checkpoint["averaging_state"]["n_averaged"]) == 4
+    if stage == "evaluator":
+        mine, theirs = (load_evaluator(path) for path in (runs[stage] / "model", best(runs[stage])))
+        assert mine.digest == theirs.digest
+        return
     folder, file = load_folder(runs[stage] / "model"), load_checkpoint(best(runs[stage]))
-    for mine, theirs in ((folder.tokenizer, file.tokenizer), (folder.ar, file.ar), (folder.text, file.text)):
-        if mine is not None and theirs is not None:
-            assert_equal_states(mine.state_dict(), theirs.state_dict())
+    for one, other in ((folder.tokenizer, file.tokenizer), (folder.ar, file.ar), (folder.text, file.text)):
+        if one is not None and other is not None:
+            assert_equal_states(one.state_dict(), other.state_dict())
 
 
 def best(run: Path) -> Path:
