@@ -181,6 +181,7 @@ def build_synthetic(
     fps: float = 20.0,
     layout: Layout = "humanml3d",
     mirror: bool = False,
+    simple: bool = False,
     processes: int = 0,
     progress: bool = True,
 ) -> MotionStore:
@@ -193,6 +194,7 @@ def build_synthetic(
         fps: frame rate.
         layout: feature layout.
         mirror: add mirrored copies of the training clips.
+        simple: one action a clip, in the neutral style.
         processes: that generate in parallel; 0 generates in this one.
         progress: show a bar.
 
@@ -201,9 +203,11 @@ def build_synthetic(
     """
     if clips < BLOCK:
         raise UserError(f"{clips} synthetic clips: at least {BLOCK} are needed to fill every split")
-    provenance = {"source": "synthetic", "options": synthetic_options(clips, seed, fps, layout, mirror)}
+    provenance = {"source": "synthetic", "options": synthetic_options(clips, seed, fps, layout, mirror, simple)}
     skeleton = get_skeleton("humanml3d")
-    work = partial(_convert_synthetic, seed=seed, fps=fps, convert=Converter(layout, "keep"), mirror=mirror)
+    work = partial(
+        _convert_synthetic, seed=seed, fps=fps, simple=simple, convert=Converter(layout, "keep"), mirror=mirror
+    )
     with StoreWriter(
         path, skeleton=skeleton, layout=layout, fps=fps, origin=SYNTHETIC, provenance=provenance
     ) as writer:
@@ -214,12 +218,20 @@ def build_synthetic(
 
 
 def synthetic_options(
-    clips: int, seed: int, fps: float, layout: str, mirror: bool
+    clips: int, seed: int, fps: float, layout: str, mirror: bool, simple: bool
 ) -> dict[str, str | float | bool | int]:
     """Return the options that change what a synthetic store holds, the generator's own code among them."""
     folder = Path(scalemogen.synthetic.__path__[0])
     code = digest_bytes(*(file.read_bytes() for file in sorted(folder.glob("*.py"))))
-    return {"clips": clips, "seed": seed, "fps": float(fps), "layout": layout, "mirror": mirror, "generator": code}
+    return {
+        "clips": clips,
+        "seed": seed,
+        "fps": float(fps),
+        "layout": layout,
+        "mirror": mirror,
+        "simple": simple,
+        "generator": code,
+    }
 
 
 def synthetic_split(index: int) -> str:
@@ -232,9 +244,9 @@ def synthetic_split(index: int) -> str:
 
 
 def _convert_synthetic(
-    index: int, *, seed: int, fps: float, convert: Converter, mirror: bool
+    index: int, *, seed: int, fps: float, simple: bool, convert: Converter, mirror: bool
 ) -> tuple[Entry, Converted]:
-    clip: SyntheticClip = generate_clip(index, seed, fps)
+    clip: SyntheticClip = generate_clip(index, seed, fps, simple)
     split = synthetic_split(index)
     entry = Entry(f"{index:06d}", "", split, clip.captions, clip.attributes)
     mirrored = convert(clip.motion.mirrored()) if mirror and split == TRAIN else None

@@ -21,6 +21,7 @@ class Synthetic(BuiltDataModule):
         fps: frame rate.
         layout: feature layout.
         mirror: add mirrored copies of the training clips.
+        simple: one action a clip, in the neutral style: learned in minutes.
         root: folder in which stores are kept.
         loading: how clips become batches.
     """
@@ -33,6 +34,7 @@ class Synthetic(BuiltDataModule):
         fps: float = 20.0,
         layout: Layout = "humanml3d",
         mirror: bool = False,
+        simple: bool = False,
         root: str = "data",
         loading: Loading = DEFAULT_LOADING,
     ) -> None:
@@ -42,12 +44,13 @@ class Synthetic(BuiltDataModule):
         self.fps = fps
         self.layout: Layout = layout
         self.mirror = mirror
+        self.simple = simple
         self.root = root
 
     @cached_property
     def path(self) -> Path:
         """Folder of the store, named after the options and the generator's code."""
-        options = synthetic_options(self.clips, self.seed, self.fps, self.layout, self.mirror)
+        options = synthetic_options(self.clips, self.seed, self.fps, self.layout, self.mirror, self.simple)
         return Path(self.root) / f"synthetic-{digest_json([FORMAT, options])}"
 
     def build(self) -> None:
@@ -59,5 +62,6 @@ class Synthetic(BuiltDataModule):
             fps=self.fps,
             layout=self.layout,
             mirror=self.mirror,
+            simple=self.simple,
             processes=self.loading.workers,
         )

@@ -27,6 +27,7 @@ SHORTEST, LONGEST = 2.0, 8.0
 
 _PAIRS_PER_ROUND = 4
 _PLAIN_STYLE = 0.5
+_NEUTRAL = "neutral"
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,19 @@ class SyntheticClip:
     attributes: dict[str, Any]
 
 
-def generate_clip(index: int, seed: int, fps: float = 20.0) -> SyntheticClip:
+def generate_clip(index: int, seed: int, fps: float = 20.0, simple: bool = False) -> SyntheticClip:
     """Make clip number `index` of the endless data set `seed`.
 
     The same arguments give the same clip on every machine and in any order; another frame rate samples the same
     movement. Over any 20 consecutive indices from a multiple of 20, each action is shown once by itself, and four
     clips show two actions one after the other.
+
+    Args:
+        index: number of the clip.
+        seed: of the data set.
+        fps: frame rate.
+        simple: one action a clip, in the neutral style: a data set that is learned in minutes. Over any 16 consecutive
+            indices from a multiple of 16 each action is shown once.
 
     Raises:
         UserError: a negative index or seed, or a frame rate that is not positive.
@@ -59,9 +67,9 @@ def generate_clip(index: int, seed: int, fps: float = 20.0) -> SyntheticClip:
             f"synthetic clip {index}, seed {seed}, {fps} fps: index and seed from 0, fps above 0 and below 1000"
         )
     dice = Dice.seeded(seed, index)
-    names = _names(index, seed, dice)
+    names = _names(index, seed, dice, 0 if simple else _PAIRS_PER_ROUND)
     for _ in range(200):
-        style = _style(names, dice)
+        style = _NEUTRAL if simple else _style(names, dice)
         stage = Stage(Body.draw(dice), style, dice)
         acts = tuple(draw_act(name, style, dice) for name in names)
         begins = []
@@ -89,9 +97,9 @@ def synthetic_clips(count: int, seed: int, fps: float = 20.0) -> Iterator[Synthe
         yield generate_clip(index, seed, fps)
 
 
-def _names(index: int, seed: int, dice: Dice) -> tuple[str, ...]:
-    number, place = divmod(index, len(ACTIONS) + _PAIRS_PER_ROUND)
-    slot = _round(seed, number)[place]
+def _names(index: int, seed: int, dice: Dice, pairs: int) -> tuple[str, ...]:
+    number, place = divmod(index, len(ACTIONS) + pairs)
+    slot = _round(seed, number, pairs)[place]
     if slot is not None:
         return (slot,)
     first = dice.choice([name for name, action in ACTIONS.items() if action.opens])
@@ -99,9 +107,9 @@ def _names(index: int, seed: int, dice: Dice) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=16)
-def _round(seed: int, number: int) -> tuple[str | None, ...]:
+def _round(seed: int, number: int, pairs: int) -> tuple[str | None, ...]:
     """Shuffled action names of one round; None stands for two actions in a row."""
-    slots: list[str | None] = [*ACTIONS, *([None] * _PAIRS_PER_ROUND)]
+    slots: list[str | None] = [*ACTIONS, *([None] * pairs)]
     return tuple(Dice.seeded(seed, number, 2).shuffled(slots))
 
 

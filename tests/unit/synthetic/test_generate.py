@@ -170,3 +170,9 @@ def test_hands_stay_out_of_the_trunk(clips: list[SyntheticClip]) -> None:
 def test_bad_arguments(index: int, seed: int, fps: float) -> None:
     with pytest.raises(UserError, match="synthetic clip"):
         generate_clip(index, seed, fps)
+
+
+def test_simple_clips_show_one_action_each_in_the_neutral_style() -> None:
+    attributes = [generate_clip(index, 5, simple=True).attributes for index in range(16)]
+    assert sorted(act["action"] for each in attributes for act in each["acts"]) == sorted(ACTIONS)
+    assert {each["style"] for each in attributes} == {"neutral"}
