@@ -28,6 +28,8 @@ STAGES = MappingProxyType(
 COMMANDS = MappingProxyType(
     {
         "demo": "train both stages on embedded data and generate motions",
+        "experiment": "train stages and evaluate: one row of figures, each stage done once",
+        "sweep": "a W&B sweep file, on a server or on this machine: runs and one table",
         "data": "build, check and describe motion stores",
         "generate": "a sentence to a motion",
         "reconstruct": "a motion through the tokenizer, beside the original",

@@ -1,0 +1,274 @@
+"""`scalemogen experiment`: tokenizer, ar and evaluator, then the evaluation, each done once and found again."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import wandb
+
+from scalemogen import __version__
+from scalemogen.cli.parser import Parser
+from scalemogen.cli.stages import RUNS, make_cli, quiet_libraries, run_folder
+from scalemogen.cli.stages import main as run_stage
+from scalemogen.errors import UserError
+from scalemogen.files import atomic_path
+from scalemogen.sweeps import digest_words, flatten, once
+
+TRAINED = ("tokenizer", "ar", "evaluator")
+ORDER = (*TRAINED, "evaluate")
+SEEDED = ("tokenizer", "ar")
+"""Stages that the training seed changes: all models are judged by the same evaluator and the same sampling seeds."""
+SHOWN = {
+    "tokenizer": ("mpjpe_root_mm", "mpjpe_world_mm", "bits_used"),
+    "ar": ("loss", "accuracy"),
+}
+"""Validation figures of a stage that go into the row; all of them are in the stage's folder."""
+TAKEN = {
+    "ar": {"model.tokenizer": "tokenizer"},
+    "evaluate": {"model": "ar", "data": "ar", "evaluator": "evaluator"},
+}
+"""Options of a stage that come from a stage before it, unless they are given."""
+SWEEP_VARIABLES = ("WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = Parser(
+        prog="scalemogen experiment",
+        description="Train the stages that are named, evaluate on validation, and write one row of figures.\n"
+        f"A stage ({', '.join(ORDER)}) is left out when no option names it. Its folder is named after all\n"
+        "that it depends on, so that experiments share what they have in common and go on after a stop.",
+        epilog="example: scalemogen experiment tokenizer.config=experiments/tokenizer/demo.yaml tokenizer.model.bits=8"
+        " ar.config=experiments/ar/demo.yaml seed=1",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "options",
+        nargs="*",
+        metavar="STAGE.OPTION=VALUE",
+        help="option of a stage, as its own command takes it; seed=N is the training seed (default 0)",
+    )
+    parser.add_argument("--run", type=Path, metavar="FOLDER", help="for result.json (default: runs/experiment/TIME)")
+    parser.add_argument(
+        "--stages",
+        type=Path,
+        default=RUNS / "stages",
+        metavar="FOLDER",
+        help="of finished stages (default: %(default)s)",
+    )
+    return parser
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an experiment is to do.
+
+    Attributes:
+        seed: of training.
+        options: for each stage that takes part, its options as words "--NAME=VALUE".
+    """
+
+    seed: int
+    options: dict[str, tuple[str, ...]]
+
+    def given(self, stage: str, name: str) -> str | None:
+        """Return the value that an option of a stage was given, None if it was not."""
+        start = f"--{name}="
+        return next((word.removeprefix(start) for word in self.options.get(stage, ()) if word.startswith(start)), None)
+
+
+def read_plan(words: Sequence[str]) -> Plan:
+    """Sort options by stage.
+
+    Raises:
+        UserError: a word of another form, an unknown stage, or a stage without what it needs.
+    """
+    seed, options = 0, dict[str, tuple[str, ...]]()
+    for word in words:
+        name, separator, value = word.partition("=")
+        stage, dot, option = name.partition(".")
+        if name == "seed" and separator:
+            if not value.isdecimal():
+                raise UserError(f"{word}: a seed is a whole number, 0 or more")
+            seed = int(value)
+        elif not separator or not dot or not option or stage not in ORDER:
+            raise UserError(f"{word}: needed is seed=N or STAGE.OPTION=VALUE with a stage of {', '.join(ORDER)}")
+        else:
+            options[stage] = (*options.get(stage, ()), f"--{option}={value}")
+    plan = Plan(seed, {stage: options[stage] for stage in ORDER if stage in options})
+    _check(plan)
+    return plan
+
+
+def _check(plan: Plan) -> None:
+    if not plan.options:
+        raise UserError("no stage to run; name one, such as tokenizer.config=experiments/tokenizer/demo.yaml")
+    for stage in TRAINED:
+        if stage in plan.options and plan.given(stage, "config") is None:
+            raise UserError(f"stage {stage} has no recipe; add {stage}.config=FILE")
+    if "ar" in plan.options and "tokenizer" not in plan.options and plan.given("ar", "model.tokenizer") is None:
+        raise UserError("stage ar has no tokenizer; add tokenizer.config=FILE, or ar.model.tokenizer=FOLDER")
+    if "evaluate" in plan.options and "ar" not in plan.options:
+        for name in ("model", "data"):
+            if plan.given("evaluate", name) is None:
+                raise UserError(f"evaluate.{name} is missing: without stage ar, name what to evaluate")
+
+
+def check_stages(words: Sequence[str], folder: Path) -> None:
+    """Parse the options of the training stages, without running anything.
+
+    Args:
+        words: as on the command line.
+        folder: nothing is written there.
+
+    Raises:
+        UserError: what a stage's command would say.
+    """
+    plan = read_plan(words)
+    with quiet_libraries():
+        for stage in TRAINED:
+            if stage in plan.options:
+                make_cli(stage, [*plan.options[stage], f"--run={folder}", "--trainer.logger=false"], run=False)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what is not done yet, and write the row.
+
+    Raises:
+        UserError: see `read_plan`, and what a stage finds wrong with its input.
+    """
+    plan = read_plan(args.options)
+    folder = Path(run_folder("experiment", args.run))
+    with outside_sweep() as sweep:
+        finished = run_stages(plan, args.stages)
+    row: dict[str, float] = {}
+    for stage in finished:
+        row |= {f"{stage.name}/{name}": value for name, value in stage.row.items()}
+    result = {
+        "options": args.options,
+        "version": __version__,
+        "figures": row,
+        "stages": {stage.name: {"folder": str(stage.folder), **stage.facts} for stage in finished},
+    }
+    with atomic_path(folder / "result.json") as temporary:
+        temporary.write_text(json.dumps(result, indent=1))
+    if sweep:
+        with wandb.init(config=dict(word.split("=", 1) for word in args.options)) as logged:
+            logged.log(row)
+    for name, value in row.items():
+        print(f"{name:<40} {value:.4g}")
+    print(f"result: {folder / 'result.json'}")
+    return 0
+
+
+@contextmanager
+def outside_sweep() -> Iterator[bool]:
+    """Hide a W&B agent's run from the stages: they log runs of their own, and the agent's gets the row.
+
+    Yields:
+        Whether an agent is at work.
+    """
+    hidden = {name: os.environ.pop(name) for name in SWEEP_VARIABLES if name in os.environ}
+    try:
+        yield bool(hidden)
+    finally:
+        os.environ.update(hidden)
+        if hidden:
+            wandb.teardown()  # W&B has read the environment, and would not look again
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A stage that is done.
+
+    Attributes:
+        name: of the stage.
+        digest: of everything that it depends on.
+        folder: where its files are.
+        facts: what it says about itself: "figures", "seconds", and "data" of a training stage.
+    """
+
+    name: str
+    digest: str
+    folder: Path
+    facts: dict[str, Any]
+
+    @property
+    def row(self) -> dict[str, float]:
+        """Its figures for the row."""
+        figures: dict[str, float] = self.facts["figures"]
+        if self.name == "evaluate":
+            return figures
+        return {name: figures[name] for name in SHOWN.get(self.name, ()) if name in figures}
+
+
+def run_stages(plan: Plan, root: Path) -> list[Finished]:
+    """Do the stages in their order, each with what the ones before it made.
+
+    Args:
+        plan: the stages and their options.
+        root: stages have folders `root`/STAGE/DIGEST.
+
+    Raises:
+        UserError: what a stage finds wrong with its input.
+    """
+    finished: dict[str, Finished] = {}
+    for stage, options in plan.options.items():
+        words = [*options, *([f"--seed_everything={plan.seed}"] if stage in SEEDED else [])]
+        taken = {
+            name: finished[source]
+            for name, source in TAKEN.get(stage, {}).items()
+            if source in finished and plan.given(stage, name) is None
+        }
+        digest = digest_words([stage, *words], *(source.digest for source in taken.values()))
+        words += [f"--{name}={_made(name, source)}" for name, source in taken.items()]
+        folder = root / stage / digest
+        print(f"\n{stage}: {folder}", flush=True)
+        facts, kept = once(folder, partial(_do, stage, words))
+        print(f"{stage}: {'was done before' if kept else 'done'}", flush=True)
+        finished[stage] = Finished(stage, digest, folder, facts)
+    return list(finished.values())
+
+
+def _made(option: str, source: Finished) -> str:
+    return str(source.facts["data"] if option == "data" else source.folder / "model")
+
+
+def _do(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
+    started = time.perf_counter()
+    facts = _evaluate(words, folder) if stage == "evaluate" else _train(stage, words, folder)
+    return {**facts, "seconds": round(time.perf_counter() - started, 1)}
+
+
+def _train(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
+    """Train, going on where an earlier attempt was stopped, and validate the checkpoint that the model is made of."""
+    newest = folder / "checkpoints" / "last.ckpt"
+    resume = [f"--ckpt_path={newest}"] if newest.is_file() else []
+    run_stage(stage, ["fit", *words, f"--run={folder}", *resume])
+    best = max(folder.glob("checkpoints/step-*.ckpt"), key=lambda path: path.stat().st_mtime, default=newest)
+    options = [f"--ckpt_path={best}", f"--run={folder / 'validation'}", "--trainer.logger=false", "--verbose=false"]
+    with quiet_libraries():
+        cli = make_cli(stage, ["validate", *words, *options])
+    figures = {
+        name.removeprefix("val/"): float(value)
+        for name, value in cli.trainer.callback_metrics.items()
+        if name.startswith("val/")
+    }
+    return {"figures": figures, "data": str(cli.datamodule.path)}
+
+
+def _evaluate(words: Sequence[str], folder: Path) -> dict[str, Any]:
+    command = import_module("scalemogen.cli.evaluate")
+    command.run(command.build_parser().parse_args([*words, f"--out={folder}"]))
+    (result,) = folder.glob("*.json")
+    return {"figures": flatten(json.loads(result.read_text()))}

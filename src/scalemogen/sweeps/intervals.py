@@ -1,0 +1,39 @@
+"""Means over training seeds, with the uncertainty that so few of them leave."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+QUANTILES = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
+"""97.5 % quantiles of Student's t with 1, 2, ... 10 degrees of freedom."""
+
+
+def t_quantile(freedom: int) -> float:
+    """Return the 97.5 % quantile of Student's t; above 10 degrees by its expansion around the normal one.
+
+    Raises:
+        ValueError: fewer than one degree of freedom.
+    """
+    if freedom < 1:
+        raise ValueError(f"{freedom} degrees of freedom; at least 1 is needed")
+    if freedom <= len(QUANTILES):
+        return QUANTILES[freedom - 1]
+    z = 1.959964
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    return z + first / freedom + second / freedom**2
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float | None]:
+    """Return the mean and the half width of its 95 % interval, t · s / sqrt(n); None for a single value.
+
+    Args:
+        values: one for each training seed.
+    """
+    count = len(values)
+    mean = math.fsum(values) / count
+    if count == 1:
+        return mean, None
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1))
+    return mean, t_quantile(count - 1) * deviation / math.sqrt(count)
