@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from scalemogen.checkpoints import Bundle, load_model
 from scalemogen.contracts import DataFacts, TokenSpec
+from scalemogen.editing import Edited, Editor, EditRequest, Take, make_take, run_edits
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion, Normaliser, get_layout
 from scalemogen.motion.rigid import make_rigid
@@ -150,6 +151,79 @@ class TextToMotion:
                 bar.update(len(rows))
         return motions[0] if isinstance(text, str) else [motions[row] for row in range(len(texts))]
 
+    def edit(
+        self,
+        motion: Motion,
+        text: str,
+        *,
+        source_text: str | None = None,
+        parts: Sequence[str] | None = None,
+        frames: tuple[int, int] | None = None,
+        strength: str = "medium",
+        seed: int = 0,
+        guidance: float | None = None,
+        temperature: float | None = None,
+    ) -> Motion:
+        """Change what a motion shows; `edit_with_report` has more to set and more to tell.
+
+        Args:
+            motion: any motion of the model's joints, generated or from a file.
+            text: what the result is to show.
+            source_text: what the motion shows, if known.
+            parts: names of the body parts that may change ("right arm", "legs"); default: all.
+            frames: (first, after the last) frame that may change; default: all.
+            strength: "subtle", "medium", "strong" or "full", which draws everything that may change afresh.
+            seed: of the random numbers.
+            guidance: how closely the text is followed; default: what the model was saved with.
+            temperature: of the sampling; default: what the model was saved with.
+
+        Returns:
+            The motion where it stood, on the model's skeleton, at its frame rate. Parts and frames that were not to
+            change are as they were; after edited frames the path goes on from where they end.
+
+        Raises:
+            UserError: see `EditRequest` and `edit_with_report`.
+        """
+        request = EditRequest(
+            text=text,
+            source_text=source_text,
+            parts=None if parts is None else tuple(parts),
+            frames=frames,
+            strength=strength,
+            seed=seed,
+        )
+        (edited,) = self.edit_with_report([motion], [request], guidance=guidance, temperature=temperature)
+        return edited.motion
+
+    def edit_with_report(
+        self,
+        motions: Sequence[Motion],
+        requests: Sequence[EditRequest],
+        *,
+        guidance: float | None = None,
+        temperature: float | None = None,
+    ) -> list[Edited]:
+        """Edit motions, together where they share a strength; each gives what it gives alone.
+
+        Args:
+            motions: any motions of the model's joints.
+            requests: one each.
+            guidance: see `edit`.
+            temperature: see `edit`.
+
+        Raises:
+            UserError: the folder holds no text-to-motion model; another skeleton; unknown parts; frames outside the
+                motion; a motion too short, or too long for an edit without frames; a sentence too long; a seed, γ,
+                guidance or temperature out of range.
+            ValueError: not as many requests as motions.
+        """
+        if len(motions) != len(requests):
+            raise ValueError(f"{len(requests)} requests for {len(motions)} motions")
+        self._seeds(len(requests), [request.seed for request in requests])
+        editor = Editor(self._bundle, self.device)
+        takes = [self._take(motion) for motion in motions]
+        return run_edits(editor, self.facts, takes, requests, self._sampling(guidance, temperature))
+
     def prepare(self, motion: Motion) -> Motion:
         """Return a motion as the model sees it: at its frame rate, starting over the origin, one frame shorter.
 
@@ -192,7 +266,7 @@ class TextToMotion:
         self, requests: Sequence[_Request], guidance: float | None, temperature: float | None
     ) -> list[Motion]:
         """Return the motions of one batch; see `generate`."""
-        bundle, usual = self._bundle, self._bundle.sampling
+        bundle = self._bundle
         if bundle.ar is None or bundle.text is None:
             raise UserError(
                 "this folder holds a tokenizer alone; to generate, train stage 2 on it (`make train-ar`)"
@@ -205,10 +279,17 @@ class TextToMotion:
             bundle.text([request.text for request in requests]).to(self.device),
             sizes,
             generators=seeded_generators([request.seed for request in requests]),
-            guidance=usual.get("guidance", GUIDANCE) if guidance is None else guidance,
-            temperature=usual.get("temperature", TEMPERATURE) if temperature is None else temperature,
+            **self._sampling(guidance, temperature),
         )
         return list(self._motions(bundle.tokenizer.decode(made.latent, sizes), sizes))
+
+    def _sampling(self, guidance: float | None, temperature: float | None) -> dict[str, float]:
+        """Return what is given, else what the model was saved with."""
+        usual = self._bundle.sampling
+        return {
+            "guidance": usual.get("guidance", GUIDANCE) if guidance is None else guidance,
+            "temperature": usual.get("temperature", TEMPERATURE) if temperature is None else temperature,
+        }
 
     def _motions(self, features: Tensor, lengths: Tensor) -> Iterator[Motion]:
         """Yield the motion of each row of normalised features (B, T, F)."""
@@ -218,6 +299,13 @@ class TextToMotion:
 
     def _features(self, motion: Motion) -> Tensor:
         """Return features (T-1, F), as the training data was made."""
+        return self._layout.from_motion(self._aligned(motion).canonical(floor=True))
+
+    def _take(self, motion: Motion) -> Take:
+        return make_take(motion, self._aligned(motion), self._layout)
+
+    def _aligned(self, motion: Motion) -> Motion:
+        """Return the motion on the model's skeleton, at its frame rate, where it stands."""
         own, skeleton = motion.skeleton, self.facts.skeleton
         if own.joints != skeleton.joints or own.parents != skeleton.parents:
             raise UserError(
@@ -226,7 +314,7 @@ class TextToMotion:
             )
         same = torch.allclose(motion.bones[1:], torch.tensor(skeleton.offsets)[1:], rtol=0, atol=SAME_BONES)
         mapped = replace(motion, skeleton=skeleton, offsets=None if same else motion.bones)
-        return self._layout.from_motion(mapped.retargeted().resample(self.facts.fps).canonical(floor=True))
+        return mapped.retargeted().resample(self.facts.fps)
 
     def _check_texts(self, texts: Sequence[str]) -> None:
         if not texts:

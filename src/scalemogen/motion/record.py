@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
-import roma
 import torch
 from torch import Tensor
 
@@ -16,7 +15,7 @@ from scalemogen.errors import UserError
 from scalemogen.motion.heading import facing_angle
 from scalemogen.motion.kinematics import bone_vectors, forward_kinematics, inverse_kinematics
 from scalemogen.motion.mirror import mirror_offsets, mirror_positions, mirror_rotations
-from scalemogen.motion.rotations import about_y, inverse, multiply, turn_about_y
+from scalemogen.motion.rotations import about_y, multiply, slerp, turn_about_y
 from scalemogen.skeletons import Skeleton
 
 SAME_BONES = 1e-3
@@ -140,7 +139,7 @@ class Motion:
         share = (at - below)[:, None]
         turns, joints = self.rotations.double(), self.positions.double()
         bones = bone_vectors(joints, turns, self.skeleton.parents)
-        rotations = _slerp(turns[below], turns[above], share[..., None])
+        rotations = slerp(turns[below], turns[above], share[..., None])
         positions = forward_kinematics(
             rotations,
             torch.lerp(joints[below, 0], joints[above, 0], share),
@@ -207,10 +206,3 @@ def _reach(offsets: Tensor, skeleton: Skeleton) -> float:
             total += lengths[foot]
             foot = skeleton.parents[foot]
     return total or sum(lengths[1:])
-
-
-def _slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
-    """Rotations (..., 4) that lie `share` (..., 1) of the shorter way from `start` to `end`."""
-    turn = multiply(inverse(start), end)
-    turn = torch.where(turn[..., 3:] < 0, -turn, turn)
-    return multiply(start, roma.rotvec_to_unitquat(roma.unitquat_to_rotvec(turn) * share))

@@ -79,6 +79,13 @@ def fit_rotation(source: Tensor, target: Tensor, start: Tensor | None = None) ->
     return fitted
 
 
+def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
+    """Rotations (..., 4) that lie `share` (..., 1) of the shorter way from `start` to `end`; beyond 1, past the end."""
+    turn = multiply(inverse(start), end)
+    turn = torch.where(turn[..., 3:] < 0, -turn, turn)
+    return multiply(start, roma.rotvec_to_unitquat(roma.unitquat_to_rotvec(turn) * share))
+
+
 def to_six(rotations: Tensor) -> Tensor:
     """Quaternions (..., 4) to six numbers (..., 6)."""
     matrices: Tensor = roma.unitquat_to_rotmat(rotations)

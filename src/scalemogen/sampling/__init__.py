@@ -8,19 +8,25 @@ from scalemogen.sampling.bits import (
     seeded_generators,
     temperature_schedule,
 )
+from scalemogen.sampling.edit import abduct_uniforms, edit, kept_bits, source_probabilities
 from scalemogen.sampling.edit_reference import reference_decide, reference_region
-from scalemogen.sampling.generate import Decide, Generated, generate
+from scalemogen.sampling.generate import Decide, Generated, Hold, generate
 
 __all__ = [
     "Decide",
     "Generated",
+    "Hold",
+    "abduct_uniforms",
     "bit_probability",
     "draw_uniforms",
+    "edit",
     "generate",
     "guidance_schedule",
+    "kept_bits",
     "probability_of",
     "reference_decide",
     "reference_region",
     "seeded_generators",
+    "source_probabilities",
     "temperature_schedule",
 ]

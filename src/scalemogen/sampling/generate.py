@@ -21,6 +21,9 @@ from scalemogen.scales import Pyramid
 Decide = Callable[[int, Tensor, Tensor], Tensor]
 """Chooses the bits of a scale: (scale, probability of bit 1, drawn bits) to bits; each (B, N_k, G_k, D)."""
 
+Hold = Callable[[int, Tensor], Tensor]
+"""Changes the running sum after a scale: (scale, sum of codes) to sum; each (B, N, G, D)."""
+
 
 @dataclass(frozen=True)
 class Generated:
@@ -28,7 +31,7 @@ class Generated:
 
     Attributes:
         maps: bits of every scale and their masks.
-        latent: (B, N, G, D) the sum of all codes, what the tokenizer decodes.
+        latent: (B, N, G, D) the final sum of codes, what the tokenizer decodes.
         probabilities: per scale (B, N_k, G_k, D) the probability of bit 1 after guidance and temperature.
     """
 
@@ -49,6 +52,7 @@ def generate(
     temperature: float | Sequence[float] = 1.3,
     uniforms: Sequence[Tensor] | None = None,
     decide: Decide | None = None,
+    hold: Hold | None = None,
 ) -> Generated:
     """Generate the bits of B motions of any lengths.
 
@@ -69,7 +73,8 @@ def generate(
         guidance: g: a number rises linearly over the scales from 0 to g, a list is taken as it is.
         temperature: one number, or one per scale.
         uniforms: recorded random numbers per scale (B, N_k or more, G_k, D), instead of `generators`; bit 1 is `u < p`.
-        decide: chooses the bits of each scale; default the drawn ones. This is where editing comes in.
+        decide: chooses the bits of each scale; default the drawn ones. This and the next are where editing comes in.
+        hold: changes the running sum after each scale; default as it is.
 
     Returns:
         Generated.
@@ -90,7 +95,7 @@ def generate(
     guided = any(strengths)
     total = torch.zeros(batch, cells, pyramid.spec.parts, pyramid.spec.bits, device=lengths.device)
     chosen, probabilities = [], []
-    with _evaluating(transformer):
+    with evaluating(transformer):
         state = transformer.begin(*_with_null(transformer, text, valid) if guided else (text, valid))
         for k in range(pyramid.scales):
             inputs = pyramid.next_input(total, k, inside) if k else None
@@ -104,6 +109,8 @@ def generate(
                 bits = decide(k, probability, bits)
             bits = bits & valid[k][:, :, None, None]
             total = pyramid.accumulate(total, pyramid.codes(bits, valid[k]), k, inside)
+            if hold is not None:
+                total = hold(k, total)
             chosen.append(bits)
             probabilities.append(probability)
     return Generated(TokenMaps(tuple(chosen), valid), total, tuple(probabilities))
@@ -128,7 +135,7 @@ def _with_null(
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
+def evaluating(module: nn.Module) -> Iterator[None]:
     """Switch dropout off, and back to what it was."""
     training = module.training
     module.eval()

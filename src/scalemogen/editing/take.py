@@ -1,0 +1,96 @@
+"""A motion as a model takes it, and the way back to where it stood."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from scalemogen.errors import UserError
+from scalemogen.motion import FeatureLayout, Motion
+from scalemogen.motion.rotations import about_y, inverse, multiply, slerp, turn_about_y
+
+SLACK = 1e-6
+"""Of a frame: what rounding may add to a frame number at another rate."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """One motion to work on.
+
+    Attributes:
+        features: (T, F) of the motion started over the origin, in their own units.
+        motion: the same T frames in the world: on the model's skeleton, at its frame rate.
+        given_frames, given_fps: of the motion as it was given, in which ranges of frames are counted.
+    """
+
+    features: Tensor
+    motion: Motion
+    given_frames: int
+    given_fps: float
+
+    def frames(self, first: int, last: int) -> tuple[int, int]:
+        """Return the range of frames that holds frames first..last-1 of the given motion.
+
+        Raises:
+            UserError: they are none, or not in the given motion.
+        """
+        if not 0 <= first < last <= self.given_frames:
+            seconds = self.given_frames / self.given_fps
+            raise UserError(
+                f"frames {first}:{last} are not in the motion, which has frames 0:{self.given_frames}"
+                f" ({seconds:.2f} seconds at {self.given_fps:g} frames per second)"
+            )
+        rate, total = self.motion.fps / self.given_fps, self.motion.frames
+        start = min(math.floor(first * rate + SLACK), total - 1)
+        stop = total if last == self.given_frames else min(math.ceil(last * rate - SLACK), total)
+        return start, max(stop, start + 1)
+
+
+def make_take(motion: Motion, aligned: Motion, layout: FeatureLayout) -> Take:
+    """Return a take.
+
+    Features look one frame ahead; so that no frame is lost, the motion first gets one more that goes on as it ended.
+
+    Args:
+        motion: as it was given.
+        aligned: the same with the model's joints, bones and rate.
+        layout: the model's.
+    """
+    features = layout.from_motion(_with_next_frame(aligned).canonical(floor=True))
+    return Take(features, aligned, motion.frames, motion.fps)
+
+
+def place(motion: Motion, start: Motion, world: Motion) -> Motion:
+    """Move and turn `motion` as it takes the first frame of `start` to that of `world`.
+
+    Args:
+        motion: any motion that begins where `start` does.
+        start: a motion started over the origin.
+        world: the same motion where it stood.
+    """
+    turn = multiply(world.rotations[0, 0].double(), inverse(start.rotations[0, 0].double()))
+    angle = 2.0 * torch.atan2(turn[1], turn[3])
+    move = world.root[0].double() - turn_about_y(start.root[0].double(), angle)
+    joints = motion.positions.double()
+    positions = turn_about_y(joints, angle.expand(joints.shape[:2])) + move
+    root = multiply(about_y(angle).expand(motion.frames, 4), motion.rotations[:, 0].double()).float()
+    rotations = torch.cat((root[:, None], motion.rotations[:, 1:]), dim=1)
+    return replace(motion, positions=positions.float(), rotations=rotations)
+
+
+def _with_next_frame(motion: Motion) -> Motion:
+    """Return the motion with one more frame: the last step and turn of every joint once more."""
+    before, last = motion.rotations[-2:-1].double(), motion.rotations[-1:].double()
+    if motion.frames == 1:
+        before = last
+    root = 2.0 * motion.root[-1:].double() - motion.root[max(motion.frames - 2, 0)][None].double()
+    turned = slerp(before, last, last.new_tensor(2.0))
+    more = Motion.from_rotations(motion.skeleton, turned, root, motion.fps, motion.offsets)
+    return replace(
+        motion,
+        positions=torch.cat((motion.positions, more.positions)),
+        rotations=torch.cat((motion.rotations, more.rotations)),
+    )
