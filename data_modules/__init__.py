@@ -12,6 +12,7 @@ from scalemogen.data_modules.bvh import BVH
 from scalemogen.data_modules.captions import swap_sides
 from scalemogen.data_modules.checks import check_store
 from scalemogen.data_modules.info import describe
+from scalemogen.data_modules.published import KIT, HumanML3D, SnapMoGen, build_published
 from scalemogen.data_modules.sampler import BucketSampler, OrderedSampler
 from scalemogen.data_modules.store import MotionStore, Origin, Quarantined
 from scalemogen.data_modules.stored import Stored
@@ -20,17 +21,21 @@ from scalemogen.data_modules.writer import StoreWriter
 
 __all__ = [
     "BVH",
+    "KIT",
     "BucketSampler",
+    "HumanML3D",
     "Loading",
     "MotionDataModule",
     "MotionStore",
     "OrderedSampler",
     "Origin",
     "Quarantined",
+    "SnapMoGen",
     "StoreWriter",
     "Stored",
     "Synthetic",
     "build_bvh",
+    "build_published",
     "build_synthetic",
     "check_store",
     "describe",

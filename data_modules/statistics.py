@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from scalemogen.motion import FeatureLayout, Normaliser
 from scalemogen.skeletons import Skeleton
@@ -33,8 +32,7 @@ class Moments:
         self.mean = self.mean + shift * (count / total)
         self.count = total
 
-    def normalisation(self, layout: FeatureLayout, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
-        """Return mean (F,) and standard deviation (F,), float32, the latter shared within the layout's groups."""
+    def normaliser(self, layout: FeatureLayout, skeleton: Skeleton) -> Normaliser:
+        """Return mean and standard deviation (F,), the latter shared within the layout's groups."""
         variance = torch.from_numpy(self.squares / self.count)
-        normaliser = Normaliser.from_moments(torch.from_numpy(self.mean), variance, layout.groups(skeleton))
-        return normaliser.mean, normaliser.std
+        return Normaliser.from_moments(torch.from_numpy(self.mean), variance, layout.groups(skeleton))

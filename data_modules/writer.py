@@ -27,7 +27,7 @@ from scalemogen.data_modules.store import (
 )
 from scalemogen.errors import UserError
 from scalemogen.files import atomic_path
-from scalemogen.motion import get_layout
+from scalemogen.motion import Normaliser, get_layout
 from scalemogen.skeletons import Skeleton
 
 TRAIN = "train"
@@ -49,9 +49,15 @@ class StoreWriter:
         fps: frames per second.
         origin: name, licence and citation of the data.
         provenance: plain values that say how the store was made.
+        normaliser: mean and deviation to store in place of those of the training split.
+
+    Attributes:
+        quarantined: what was set aside so far.
+        provenance: as given; what is only known at the end may be added until then.
 
     Raises:
-        UserError: (on leaving) nothing could be used, no clip is in the train split, or the disk is full.
+        UserError: (on entering) something other than a store is at the path; (on leaving) nothing could be used, no
+            clip is in the train split, or the disk is full.
     """
 
     def __init__(
@@ -63,11 +69,13 @@ class StoreWriter:
         fps: float,
         origin: Origin,
         provenance: Mapping[str, Any],
+        normaliser: Normaliser | None = None,
     ) -> None:
         self.path = Path(path)
         self.quarantined: list[Quarantined] = []
+        self.provenance: dict[str, Any] = dict(provenance)
         self._skeleton, self._layout, self._fps = skeleton, layout, fps
-        self._origin, self._provenance = origin, dict(provenance)
+        self._origin, self._normaliser = origin, normaliser
         self._width = get_layout(layout).width(skeleton)
         self._moments = Moments(self._width)
         self._digests: dict[str, SplitDigest] = {}
@@ -75,6 +83,8 @@ class StoreWriter:
         self._stack = ExitStack()
 
     def __enter__(self) -> StoreWriter:
+        if self.path.exists() and not ((self.path / DESCRIPTION).is_file() or _is_empty(self.path)):
+            raise UserError(f"{self.path} is there and is no motion store: it is not replaced; give another folder")
         with ExitStack() as stack:
             self._folder = stack.enter_context(atomic_path(self.path))
             self._folder.mkdir()
@@ -179,14 +189,14 @@ class StoreWriter:
             raise UserError(f"{self.path}: no clip can be used{first}")
         if TRAIN not in self._digests:
             raise UserError(f"{self.path}: no clip is in the split {TRAIN!r}; there are {', '.join(self._digests)}")
-        mean, std = self._moments.normalisation(get_layout(self._layout), self._skeleton)
+        normaliser = self._normaliser or self._moments.normaliser(get_layout(self._layout), self._skeleton)
         facts = DataFacts(
             name=self._origin.name,
             skeleton=self._skeleton,
             layout=self._layout,
             fps=float(self._fps),
-            mean=mean,
-            std=std,
+            mean=normaliser.mean,
+            std=normaliser.std,
             licence=self._origin.licence,
             citation=self._origin.citation,
             digests={split: digest.result() for split, digest in self._digests.items()},
@@ -197,8 +207,12 @@ class StoreWriter:
             "frames": self._features.rows,
             "splits": list(self._digests),
             "facts": facts.to_dict(),
-            "provenance": self._provenance,
+            "provenance": self.provenance,
         }
         self._close()
         write_quarantine(self._folder / QUARANTINE, self.quarantined)
         (self._folder / DESCRIPTION).write_text(json.dumps(description, indent=1, ensure_ascii=False), "utf-8")
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())

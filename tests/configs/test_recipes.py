@@ -25,8 +25,13 @@ RECIPES = [path for path in FILES if path.parent.name in STAGES]
 OVERLAYS = [path for path in FILES if path.parent.name == "trainer"]
 SWEEPS = [path for path in FILES if path.parent.name == "sweeps"]
 HERE = ["--trainer.accelerator=cpu", "--trainer.devices=1", "--trainer.num_nodes=1", "--trainer.strategy=auto"]
-SKELETONS = {"snapmogen": ("snapmogen", "snapmogen"), "bandai_namco": ("bandai_namco", "humanml3d")}
-PAPER = {"humanml3d": (49, 11, 864), "snapmogen": (80, 7, 1057)}
+SKELETONS = {
+    "humanml3d": ("humanml3d", "humanml3d-published"),
+    "kit": ("kit", "humanml3d-published"),
+    "snapmogen": ("snapmogen", "snapmogen"),
+    "bandai_namco": ("bandai_namco", "humanml3d"),
+}
+PAPER = {"humanml3d": (49, 11, 864), "kit": (49, 11, 864), "snapmogen": (80, 7, 1057)}
 """Latent cells, scales and tokens."""
 
 
@@ -183,9 +188,9 @@ def test_recipes_run_two_steps_on_synthetic_motion(path: Path, trained: dict[str
 
 
 @pytest.mark.parametrize("name", PAPER)
-def test_a_store_that_is_not_there_is_named(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_data_set_that_is_not_there_is_named(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--config", str(EXPERIMENTS / "tokenizer" / f"{name}.yaml"), *HERE, *QUIET, f"--run={tmp_path}"]
-    assert main(["tokenizer", "fit", *arguments, f"--data.init_args.path={tmp_path / 'nowhere'}"]) == 2
+    assert main(["tokenizer", "fit", *arguments, f"--data.init_args.source={tmp_path / 'nowhere'}"]) == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
     assert message.startswith("scalemogen: error:")
     assert "nowhere" in message

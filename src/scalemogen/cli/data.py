@@ -17,11 +17,13 @@ from scalemogen.data_modules import (
     Origin,
     Quarantined,
     build_bvh,
+    build_published,
     build_synthetic,
     check_store,
     describe,
 )
 from scalemogen.data_modules.building import Floor, Layout
+from scalemogen.data_modules.published import READERS, Statistics
 
 SHOWN = 20
 """Faults that are printed; the rest is counted."""
@@ -34,9 +36,12 @@ def build_parser() -> argparse.ArgumentParser:
         description="Build, check and describe motion stores.",
         epilog="example: scalemogen data synthetic --clips 500 --out data/tiny && scalemogen data info data/tiny",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{synthetic,bvh,check,info}")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="{synthetic,bvh,humanml3d,kit,snapmogen,check,info}"
+    )
     _add_synthetic(commands)
     _add_bvh(commands)
+    _add_published(commands)
     check = commands.add_parser(
         "check",
         help="read a whole store and list what is wrong",
@@ -62,7 +67,9 @@ def _add_synthetic(commands: Any) -> None:
     )
     parser.add_argument("--clips", type=int, default=2000, help="number of clips (default: 2000)")
     parser.add_argument("--seed", type=int, default=0, help="of the generator (default: 0)")
+    parser.add_argument("--simple", action="store_true", help="one action a clip, in the neutral style")
     _add_common(parser)
+    parser.set_defaults(build=_build_synthetic)
 
 
 def _add_bvh(commands: Any) -> None:
@@ -87,52 +94,94 @@ def _add_bvh(commands: Any) -> None:
         help="put each clip's lowest joint at height 0, or keep heights (default: lowest)",
     )
     _add_common(parser)
+    parser.set_defaults(build=_build_bvh)
+
+
+def _add_published(commands: Any) -> None:
+    for name, reader in READERS.items():
+        parser = commands.add_parser(
+            name,
+            help=f"{reader.form.origin.name} in its published form",
+            epilog=f"example: scalemogen data {name} downloads/{name} --out data/{name} --strict",
+        )
+        parser.add_argument("source", type=Path, help=f"folder with {reader.needs}")
+        parser.add_argument(
+            "--statistics",
+            choices=get_args(Statistics),
+            default="computed",
+            help="mean and deviation: of the training split, or the data set's own files (default: computed)",
+        )
+        _add_output(parser)
+        parser.set_defaults(build=_build_published)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="folder of the store; replaced if it exists")
+    parser.add_argument("--strict", action="store_true", help="exit with status 1 if anything was set aside")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, help="folder of the store; replaced if it exists")
+    _add_output(parser)
     parser.add_argument("--fps", type=float, default=20.0, help="frame rate of the store (default: 20)")
     parser.add_argument(
         "--layout", choices=get_args(Layout), default="humanml3d", help="feature layout (default: humanml3d)"
     )
     parser.add_argument("--mirror", action="store_true", help="add mirrored copies of the training clips")
     parser.add_argument("--workers", type=int, default=0, help="processes that work in parallel (default: this one)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one of the subcommands.
 
     Returns:
-        0; 1 if `check --strict` has something to report.
+        0; 1 if there is something to report and `--strict` was asked for.
     """
     if args.command == "check":
         return _check(args)
     if args.command == "info":
         _print_info(describe(MotionStore.open(args.store)), args.json)
         return 0
-    common = {
-        "fps": args.fps,
-        "layout": args.layout,
-        "mirror": args.mirror,
-        "processes": args.workers,
-    }
-    if args.command == "synthetic":
-        store = build_synthetic(args.out, clips=args.clips, seed=args.seed, **common)
-    else:
-        store = build_bvh(
-            args.out,
-            source=args.source,
-            captions=args.captions,
-            origin=Origin(args.name, args.licence, args.citation),
-            skeleton=args.skeleton,
-            floor=args.floor,
-            **common,
-        )
+    store: MotionStore = args.build(args)
     if not args.json:
         _print_faults("quarantined", store.quarantine)
     _print_info(describe(store), args.json)
-    return 0
+    return 1 if args.strict and store.quarantine else 0
+
+
+def _build_synthetic(args: argparse.Namespace) -> MotionStore:
+    return build_synthetic(
+        args.out,
+        clips=args.clips,
+        seed=args.seed,
+        fps=args.fps,
+        layout=args.layout,
+        mirror=args.mirror,
+        simple=args.simple,
+        processes=args.workers,
+        progress=not args.json,
+    )
+
+
+def _build_bvh(args: argparse.Namespace) -> MotionStore:
+    return build_bvh(
+        args.out,
+        source=args.source,
+        captions=args.captions,
+        origin=Origin(args.name, args.licence, args.citation),
+        skeleton=args.skeleton,
+        floor=args.floor,
+        fps=args.fps,
+        layout=args.layout,
+        mirror=args.mirror,
+        processes=args.workers,
+        progress=not args.json,
+    )
+
+
+def _build_published(args: argparse.Namespace) -> MotionStore:
+    reader = READERS[args.command]
+    return build_published(args.out, reader(args.source), statistics=args.statistics, progress=not args.json)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -187,7 +236,9 @@ def _print_info(info: dict[str, Any], as_json: bool) -> None:
         print(f"  part    {part:<12} {', '.join(joints)}")
     for chain, sizes in skeleton["chains"].items():
         print(f"  chain   {chain:<12} {' -> '.join(map(str, sizes))} groups")
-    print(f"left out  {info['quarantined']} entries (see quarantine.jsonl)")
+    for rule, count in info["provenance"].get("left_out", {}).items():
+        print(f"left out  {count} {rule}")
+    print(f"set aside {info['quarantined']} entries (see quarantine.jsonl)")
 
 
 def _print_histogram(edges: Sequence[int], counts: Sequence[int]) -> None:
