@@ -46,7 +46,7 @@ def retrieval_figures(
     for direction, found in (("text_to_motion", gallery.text_to_motion), ("motion_to_text", gallery.motion_to_text)):
         figures |= {f"gallery/{direction}_r{k}": float(value) for k, value in zip(TOP, found.recall, strict=True)}
         figures[f"gallery/{direction}_median_rank"] = float(found.median_rank)
-    if len(groups.unique()) < POOL:
+    if len(set(groups.tolist())) < POOL:
         return figures
     generator = torch.Generator().manual_seed(seed)
     pools = torch.cat([draw_pools(groups, POOL, generator) for _ in range(DRAWS)])

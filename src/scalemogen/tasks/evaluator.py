@@ -123,8 +123,9 @@ class EvaluatorTask(TextTask):
         self._seen = {}
         if not joined:
             return
-        captions = [joined[clip][0] for clip in sorted(joined)]
-        motions, texts = (torch.stack([joined[clip][part] for clip in sorted(joined)]) for part in (1, 2))
+        rows = [joined[clip] for clip in sorted(joined)]  # an order that does not depend on the number of processes
+        captions = [caption for caption, _, _ in rows]
+        motions, texts = torch.stack([row[1] for row in rows]), torch.stack([row[2] for row in rows])
         loss = info_nce(motions, texts, caption_labels(captions), self.temperature)
         figures = retrieval_figures(motions, texts, captions, "cosine")
         figures = {f"{split}/loss": float(loss), **{f"{split}_{name}": value for name, value in figures.items()}}
