@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from helpers.official import write_retrieval
+from scalemogen.checkpoints import load_evaluator
+from scalemogen.data_modules.published import READERS
+from scalemogen.errors import UserError
+from scalemogen.evaluators import OFFICIAL
+from scalemogen.evaluators.published import METRES
+
+
+def test_units_are_those_in_which_the_data_sets_are_read() -> None:
+    assert {name: reader.form.metres for name, reader in READERS.items()} == METRES
+
+
+def test_there_is_an_evaluator_for_every_published_data_set() -> None:
+    assert set(OFFICIAL) == set(READERS)
+
+
+def test_an_official_evaluator_is_loaded_by_name_and_takes_the_data_sets_motions(tmp_path: Path) -> None:
+    folder = write_retrieval(tmp_path / "evaluator")
+    evaluator = load_evaluator(f"snapmogen:{folder}")
+    form = READERS["snapmogen"].form
+    assert (evaluator.name, evaluator.skeleton, evaluator.layout) == (form.name, form.skeleton, form.layout)
+    assert (evaluator.fps, evaluator.width) == (form.fps, form.width)
+    assert load_evaluator(f"snapmogen:{folder / 'net_best_top1.tar'}").digest == evaluator.digest
+
+
+def test_a_folder_that_is_not_there_says_what_it_needs(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere lacks finest.tar .*, mean.npy .*, std.npy .*, glove/"):
+        load_evaluator(f"humanml3d:{tmp_path / 'nowhere'}")
