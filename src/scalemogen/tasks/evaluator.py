@@ -115,7 +115,7 @@ class EvaluatorTask(TextTask):
         motions, texts = (embeddings.cpu() for embeddings in self.embed(batch))
         for clip, caption, motion, text in zip(batch.clip_ids, batch.captions, motions, texts, strict=True):
             if caption.strip():
-                self._seen[clip] = (caption, motion, text)
+                self._seen[clip] = (caption, motion.clone(), text.clone())  # not the batch with each row
 
     def _score(self, split: str) -> None:
         """Log the same figures on every process, whichever clips it has seen."""
