@@ -20,7 +20,7 @@ SCALEMOGEN := $(BIN)/scalemogen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo train-tokenizer train-ar train-evaluator sweep smoke test test-slow test-parity lint types wheel clean
+.PHONY: help install demo train-tokenizer train-ar train-evaluator evaluate sweep smoke test test-slow test-parity lint types wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ train-ar: $(READY) ## stage 2: EXPERIMENT=experiments/ar/....yaml TOKENIZER=(the
 train-evaluator: EXPERIMENT ?= experiments/evaluator/synthetic.yaml
 train-evaluator: $(READY) ## the metrics' embedding network: EXPERIMENT=experiments/evaluator/....yaml ARGS="..."
 	@$(SCALEMOGEN) evaluator fit --config $(EXPERIMENT) $(ARGS)
+
+evaluate: $(READY) ## the full protocol: MODEL=runs/ar/NAME/model DATA=data/STORE ARGS="--split val"
+	@$(SCALEMOGEN) evaluate --model $(MODEL) --data $(DATA) $(ARGS)
 
 sweep: SWEEP ?= experiments/sweeps/tokenizer_scale_count.yaml
 sweep: $(READY) ## runs and one table, here or on a W&B server: SWEEP=experiments/....yaml ARGS="--jobs 2"

@@ -13,7 +13,7 @@ LAYERS = (
     {"motion", "scales", "bsq", "text", "metrics.functional", "distributed", "synthetic", "weights"},
     {"tokenizer", "ar", "evaluators", "metrics"},
     {"sampling", "checkpoints"},
-    {"tasks", "data_modules", "callbacks", "editing", "pipeline", "export", "interop", "sweeps"},
+    {"tasks", "data_modules", "callbacks", "editing", "pipeline", "export", "interop", "evaluation", "sweeps"},
     {"cli"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

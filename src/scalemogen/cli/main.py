@@ -33,6 +33,7 @@ COMMANDS = MappingProxyType(
         "data": "build, check and describe motion stores",
         "generate": "a sentence to a motion",
         "reconstruct": "a motion through the tokenizer, beside the original",
+        "evaluate": "the full protocol on a model, or two results beside each other",
         "recognise": "do generated motions show what their sentences say?",
         "export": "convert a motion to another file format",
         "doctor": "versions, devices, paths, and what is missing for which feature",

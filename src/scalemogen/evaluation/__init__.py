@@ -1,0 +1,35 @@
+"""The protocol: a model, a motion store and an evaluator to numbers that can be believed."""
+
+from scalemogen.evaluation.compare import Comparison, compare, read_result
+from scalemogen.evaluation.evaluate import Evaluated, evaluate
+from scalemogen.evaluation.origin import origin_of_data, origin_of_evaluator, origin_of_model, origin_of_run
+from scalemogen.evaluation.protocols import PROTOCOLS, Protocol, get_protocol
+from scalemogen.evaluation.report_html import page as html_page
+from scalemogen.evaluation.report_markdown import TABLES, as_markdown, markdown, row_table, summary
+from scalemogen.evaluation.samples import Batching
+from scalemogen.evaluation.split import Settings
+from scalemogen.evaluation.subject import Subject
+
+__all__ = [
+    "PROTOCOLS",
+    "TABLES",
+    "Batching",
+    "Comparison",
+    "Evaluated",
+    "Protocol",
+    "Settings",
+    "Subject",
+    "as_markdown",
+    "compare",
+    "evaluate",
+    "get_protocol",
+    "html_page",
+    "markdown",
+    "origin_of_data",
+    "origin_of_evaluator",
+    "origin_of_model",
+    "origin_of_run",
+    "read_result",
+    "row_table",
+    "summary",
+]
