@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
-from scalemogen.metrics.functional import mpjpe_root_aligned, mpjpe_world
+from scalemogen.errors import UserError
+from scalemogen.metrics import Reconstruction
+from scalemogen.metrics.functional import (
+    acceleration_error,
+    mpjpe_procrustes,
+    mpjpe_root_aligned,
+    mpjpe_world,
+    rotation_error,
+)
 
 
 def _clips() -> torch.Tensor:
@@ -58,3 +68,88 @@ def test_wrong_lengths_are_refused(lengths: list[int]) -> None:
 def test_wrong_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="equal shapes"):
         mpjpe_world(_clips(), _clips()[:, :4])
+
+
+LENGTHS = torch.tensor([2, 5])
+
+
+def _procrustes_by_frame(predicted: np.ndarray, target: np.ndarray) -> float:
+    """Return the mean joint distance of clips (T, J, 3) with scipy's rotation and the scale that follows from it."""
+    found = []
+    for mine, truth in zip(predicted, target, strict=True):
+        a, b = mine - mine.mean(0), truth - truth.mean(0)
+        turned = Rotation.align_vectors(b, a)[0].apply(a)
+        scale = (turned * b).sum() / (a * a).sum()
+        found.append(np.linalg.norm(scale * turned - b, axis=-1).mean())
+    return float(np.mean(found))
+
+
+def test_procrustes_error_equals_scipy_frame_by_frame() -> None:
+    draw = torch.Generator().manual_seed(3)
+    target = torch.randn(2, 5, 7, 3, generator=draw)
+    predicted = target + 0.4 * torch.randn(2, 5, 7, 3, generator=draw)
+    predicted[0, 2:] = math.nan
+    wanted = [
+        _procrustes_by_frame(predicted[clip, :size].double().numpy(), target[clip, :size].double().numpy())
+        for clip, size in enumerate(LENGTHS.tolist())
+    ]
+    torch.testing.assert_close(mpjpe_procrustes(predicted, target, LENGTHS), torch.tensor(wanted))
+
+
+def test_procrustes_error_ignores_place_turn_and_size_but_not_a_mirror() -> None:
+    target = torch.randn(2, 5, 7, 3, generator=torch.Generator().manual_seed(3))
+    turn = torch.from_numpy(Rotation.from_rotvec([0.4, 2.0, -0.3]).as_matrix()).float()
+    moved = 1.7 * target @ turn.T + torch.tensor([3.0, 1.0, -2.0])
+    torch.testing.assert_close(mpjpe_procrustes(moved, target), torch.zeros(2), atol=1e-5, rtol=0)
+    assert bool((mpjpe_procrustes(moved * torch.tensor([-1.0, 1.0, 1.0]), target) > 0.1).all())
+
+
+def test_acceleration_error_by_hand() -> None:
+    target = _clips()
+    time = torch.arange(5.0)
+    predicted = target + 0.1 * (time**2)[None, :, None, None] * torch.tensor([0.0, 3.0, 4.0])
+    predicted[0, 3:] = math.nan
+    found = acceleration_error(predicted, target, torch.tensor([3, 5]))  # the second difference of t^2 is 2
+    torch.testing.assert_close(found, torch.ones(2))
+    assert acceleration_error(predicted, target, LENGTHS).isnan().tolist() == [True, False]
+
+
+def test_rotation_error_equals_scipy() -> None:
+    draw = torch.Generator().manual_seed(5)
+    one, other = torch.randn(2, 2, 5, 3, 4, generator=draw, dtype=torch.float64)
+    one, other = (x / torch.linalg.vector_norm(x, dim=-1, keepdim=True) for x in (one, other))
+    turns = Rotation.from_quat(one.reshape(-1, 4)).inv() * Rotation.from_quat(other.reshape(-1, 4))
+    angles = torch.from_numpy(turns.magnitude()).reshape(2, 5, 3).mean(-1)
+    wanted = torch.stack((angles[0, :2].mean(), angles[1].mean()))
+    torch.testing.assert_close(rotation_error(one, other, LENGTHS), wanted)
+    torch.testing.assert_close(rotation_error(one, -other, LENGTHS), wanted)  # the same rotations
+
+
+def _pose(positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    rotations = torch.zeros(*positions.shape[:-1], 4)
+    rotations[..., 3] = 1.0
+    return positions, rotations
+
+
+def test_class_weighs_clips_by_their_frames() -> None:
+    target = _clips()
+    predicted = target.clone()
+    predicted[0] += torch.tensor([0.7, 0.0, 0.0])  # two frames of 700 mm, five of none
+    metric = Reconstruction()
+    metric.update(_pose(predicted), _pose(target), LENGTHS)
+    found = metric.compute()
+    assert set(found) == set(Reconstruction.names)
+    assert found["mpjpe_world_mm"].item() == pytest.approx(700 * 2 / 7)
+    assert found["mpjpe_root_mm"].item() == pytest.approx(0, abs=1e-3)
+    assert found["acceleration_mm_per_frame2"].item() == pytest.approx(0, abs=1e-3)
+    assert found["rotation_deg"].item() == 0
+
+
+def test_class_refuses_what_is_not_finite_inside_a_clip() -> None:
+    target = _clips()
+    predicted = target.clone()
+    predicted[0, 3, 1, 2] = math.nan
+    metric = Reconstruction()
+    metric.update(_pose(predicted), _pose(target), LENGTHS)  # outside the first clip
+    with pytest.raises(UserError, match=r"reconstructed positions are not finite in 1 of 2 clips.* clip 0 at frame 3"):
+        metric.update(_pose(predicted), _pose(target))

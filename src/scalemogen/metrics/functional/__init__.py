@@ -1,6 +1,94 @@
 """Metrics as pure functions of tensors."""
 
+from scalemogen.metrics.functional.bits import mutual_information
+from scalemogen.metrics.functional.distribution import (
+    KernelEstimate,
+    Moments,
+    frechet_distance,
+    kernel_distance,
+    merge_moments,
+    moments,
+)
+from scalemogen.metrics.functional.diversity import diversity, multimodality
+from scalemogen.metrics.functional.embeddings import Distance, caption_groups, distance_matrix
 from scalemogen.metrics.functional.neighbours import Nearest, nearest_labels, trajectory_descriptor
-from scalemogen.metrics.functional.reconstruction import mpjpe_root_aligned, mpjpe_world
+from scalemogen.metrics.functional.plausibility import (
+    Skating,
+    bone_length_deviation,
+    floating,
+    floor_penetration,
+    foot_skating,
+    jitter,
+    rotation_position_gap,
+)
+from scalemogen.metrics.functional.preservation import Preservation, joint_angles, skeleton_preservation
+from scalemogen.metrics.functional.ranges import RANGES, HingeAngles, hinge_angles, range_violations
+from scalemogen.metrics.functional.readings import KINDS, read
+from scalemogen.metrics.functional.reconstruction import (
+    acceleration_error,
+    mpjpe_procrustes,
+    mpjpe_root_aligned,
+    mpjpe_world,
+    rotation_error,
+)
+from scalemogen.metrics.functional.retrieval import (
+    GalleryRetrieval,
+    PoolPrecision,
+    Retrieval,
+    draw_pools,
+    gallery_retrieval,
+    matched_distance,
+    matching_score,
+    pool_hits,
+    pools_in_order,
+    r_precision,
+)
 
-__all__ = ["Nearest", "mpjpe_root_aligned", "mpjpe_world", "nearest_labels", "trajectory_descriptor"]
+__all__ = [
+    "KINDS",
+    "RANGES",
+    "Distance",
+    "GalleryRetrieval",
+    "HingeAngles",
+    "KernelEstimate",
+    "Moments",
+    "Nearest",
+    "PoolPrecision",
+    "Preservation",
+    "Retrieval",
+    "Skating",
+    "acceleration_error",
+    "bone_length_deviation",
+    "caption_groups",
+    "distance_matrix",
+    "diversity",
+    "draw_pools",
+    "floating",
+    "floor_penetration",
+    "foot_skating",
+    "frechet_distance",
+    "gallery_retrieval",
+    "hinge_angles",
+    "jitter",
+    "joint_angles",
+    "kernel_distance",
+    "matched_distance",
+    "matching_score",
+    "merge_moments",
+    "moments",
+    "mpjpe_procrustes",
+    "mpjpe_root_aligned",
+    "mpjpe_world",
+    "multimodality",
+    "mutual_information",
+    "nearest_labels",
+    "pool_hits",
+    "pools_in_order",
+    "r_precision",
+    "range_violations",
+    "read",
+    "rotation_error",
+    "rotation_position_gap",
+    "skeleton_preservation",
+    "trajectory_descriptor",
+]
