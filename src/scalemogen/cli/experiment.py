@@ -7,10 +7,11 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from scalemogen import __version__
 from scalemogen.cli.parser import Parser
 from scalemogen.cli.stages import RUNS, make_cli, quiet_libraries, run_folder
 from scalemogen.cli.stages import main as run_stage
+from scalemogen.data_modules import MotionDataModule
 from scalemogen.errors import UserError
 from scalemogen.files import atomic_path
-from scalemogen.sweeps import digest_words, flatten, once
+from scalemogen.sweeps import digest_words, once
 
 TRAINED = ("tokenizer", "ar", "evaluator")
 ORDER = (*TRAINED, "evaluate")
@@ -31,8 +33,9 @@ SEEDED = ("tokenizer", "ar")
 SHOWN = {
     "tokenizer": ("mpjpe_root_mm", "mpjpe_world_mm", "bits_used"),
     "ar": ("loss", "accuracy"),
+    "evaluate": ("facts", "sentences", "fid", "kid", "r1", "r3", "diversity", "skating_percent"),
 }
-"""Validation figures of a stage that go into the row; all of them are in the stage's folder."""
+"""Figures of a stage that go into the row; all of them are in the stage's folder."""
 TAKEN = {
     "ar": {"model.tokenizer": "tokenizer"},
     "evaluate": {"model": "ar", "data": "ar", "evaluator": "evaluator"},
@@ -56,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
         "options",
         nargs="*",
         metavar="STAGE.OPTION=VALUE",
-        help="option of a stage, as its own command takes it; seed=N is the training seed (default 0)",
+        help="option of a stage as its own command takes it; seed=N is the training seed (default: 0)",
     )
     parser.add_argument("--run", type=Path, metavar="FOLDER", help="for result.json (default: runs/experiment/TIME)")
     parser.add_argument(
@@ -101,10 +104,10 @@ def read_plan(words: Sequence[str]) -> Plan:
             if not value.isdecimal():
                 raise UserError(f"{word}: a seed is a whole number, 0 or more")
             seed = int(value)
-        elif not separator or not dot or not option or stage not in ORDER:
+        elif not dot or not option or stage not in ORDER:
             raise UserError(f"{word}: needed is seed=N or STAGE.OPTION=VALUE with a stage of {', '.join(ORDER)}")
         else:
-            options[stage] = (*options.get(stage, ()), f"--{option}={value}")
+            options[stage] = (*options.get(stage, ()), f"--{option}{separator}{value}")
     plan = Plan(seed, {stage: options[stage] for stage in ORDER if stage in options})
     _check(plan)
     return plan
@@ -124,21 +127,23 @@ def _check(plan: Plan) -> None:
                 raise UserError(f"evaluate.{name} is missing: without stage ar, name what to evaluate")
 
 
-def check_stages(words: Sequence[str], folder: Path) -> None:
-    """Parse the options of the training stages, without running anything.
+def parse_stages(plan: Plan, folder: Path) -> dict[str, MotionDataModule]:
+    """Parse the options of the training stages before any of them runs, and return their data modules.
 
     Args:
-        words: as on the command line.
-        folder: nothing is written there.
+        plan: the stages and their options.
+        folder: named as the stages' folder; nothing is written there.
 
     Raises:
         UserError: what a stage's command would say.
     """
-    plan = read_plan(words)
-    with quiet_libraries():
+    modules = {}
+    with quiet_libraries(), redirect_stdout(StringIO()):
         for stage in TRAINED:
             if stage in plan.options:
-                make_cli(stage, [*plan.options[stage], f"--run={folder}", "--trainer.logger=false"], run=False)
+                words = [*plan.options[stage], f"--run={folder}", "--trainer.logger=false"]
+                modules[stage] = make_cli(stage, words, run=False).datamodule
+    return modules
 
 
 def run(args: argparse.Namespace) -> int:
@@ -207,9 +212,8 @@ class Finished:
     def row(self) -> dict[str, float]:
         """Its figures for the row."""
         figures: dict[str, float] = self.facts["figures"]
-        if self.name == "evaluate":
-            return figures
-        return {name: figures[name] for name in SHOWN.get(self.name, ()) if name in figures}
+        shown = SHOWN.get(self.name, ())
+        return {name: value for name, value in figures.items() if name.rpartition("/")[2] in shown}
 
 
 def run_stages(plan: Plan, root: Path) -> list[Finished]:
@@ -222,6 +226,7 @@ def run_stages(plan: Plan, root: Path) -> list[Finished]:
     Raises:
         UserError: what a stage finds wrong with its input.
     """
+    modules = parse_stages(plan, root)
     finished: dict[str, Finished] = {}
     for stage, options in plan.options.items():
         words = [*options, *([f"--seed_everything={plan.seed}"] if stage in SEEDED else [])]
@@ -230,7 +235,8 @@ def run_stages(plan: Plan, root: Path) -> list[Finished]:
             for name, source in TAKEN.get(stage, {}).items()
             if source in finished and plan.given(stage, name) is None
         }
-        digest = digest_words([stage, *words], *(source.digest for source in taken.values()))
+        read = [str(modules[stage].store.path)] if stage in modules else []
+        digest = digest_words([stage, *words, *read], *(source.digest for source in taken.values()))
         words += [f"--{name}={_made(name, source)}" for name, source in taken.items()]
         folder = root / stage / digest
         print(f"\n{stage}: {folder}", flush=True)
@@ -264,11 +270,17 @@ def _train(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
         for name, value in cli.trainer.callback_metrics.items()
         if name.startswith("val/")
     }
-    return {"figures": figures, "data": str(cli.datamodule.path)}
+    return {"figures": figures, "data": str(cli.datamodule.store.path)}
 
 
 def _evaluate(words: Sequence[str], folder: Path) -> dict[str, Any]:
     command = import_module("scalemogen.cli.evaluate")
     command.run(command.build_parser().parse_args([*words, f"--out={folder}"]))
-    (result,) = folder.glob("*.json")
-    return {"figures": flatten(json.loads(result.read_text()))}
+    splits = json.loads((folder / "result.json").read_text())["splits"]
+    figures = {}
+    for split, content in splits.items():
+        place = f"{split}/" if len(splits) > 1 else ""
+        for row, values in content["rows"].items():
+            name = place if row == "generated" else f"{place}{row}/"
+            figures |= {f"{name}{figure}": value["mean"] for figure, value in values.items()}
+    return {"figures": figures}

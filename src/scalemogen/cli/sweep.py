@@ -7,7 +7,8 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -129,9 +130,9 @@ def check_command(job: Job) -> None:
 
     name, rest = words[3], words[4:]
     if name == "experiment":
-        experiment.check_stages(experiment.build_parser().parse_args(rest).options, job.folder)
+        experiment.parse_stages(experiment.read_plan(experiment.build_parser().parse_args(rest).options), job.folder)
     elif name in stages.TASKS and rest[0] == "fit":
-        with stages.quiet_libraries():
+        with stages.quiet_libraries(), redirect_stdout(StringIO()):
             stages.make_cli(name, [*rest[1:], "--trainer.logger=false"], run=False)
 
 

@@ -157,9 +157,7 @@ def read_sweep(path: Path, settings: Sequence[str] = ()) -> tuple[Sweep, dict[st
         raise UserError(f"sweep {path}: no `parameters`; a sweep file has method, parameters, metric and command")
     for name, entry in content["parameters"].items():
         if isinstance(entry, dict) and "parameters" in entry:
-            raise UserError(
-                f"sweep {path}: parameters.{name} is nested; write {name}.{next(iter(entry['parameters']))}"
-            )
+            raise UserError(f"sweep {path}: parameters.{name} is nested; write its options as {name}.OPTION")
     content = {**content, "parameters": override(content["parameters"], settings)}
     try:
         return Sweep.model_validate(content), content

@@ -37,7 +37,7 @@ def only_sweep_in(folder: Path) -> Iterator[int]:
         lock = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o666)
     except OSError as error:
         raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,10 +45,12 @@ def only_sweep_in(folder: Path) -> Iterator[int]:
             raise UserError(
                 f"{folder} is in use: another sweep, or a run it left behind, is at work there; wait or stop it"
             ) from error
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in before:  # runs, too, get an interrupt that a shell had told this background process to ignore
+            signal.signal(number, signal.default_int_handler)
         yield lock
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         os.close(lock)
 
 
@@ -116,7 +118,7 @@ def _outcome(job: Job, status: int, seconds: float) -> Outcome:
 
 def _tail(job: Job) -> list[str]:
     """Return the last lines of a log; of a line that was overwritten, such as a progress bar's, its last state."""
-    text = (job.folder / LOG).read_text(encoding="utf-8", errors="replace")
+    text = (job.folder / LOG).read_bytes().decode(errors="replace")
     lines = [line.rstrip("\r").rpartition("\r")[2].rstrip() for line in text.split("\n")]
     return [line for line in lines if line][-TAIL:]
 

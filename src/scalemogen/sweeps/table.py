@@ -92,9 +92,8 @@ class SweepTable:
         if self.seeded:
             notes.append("Mean ± half width of the 95 % interval (Student's t) over n training seeds.")
         if self.fixed:
-            notes.append(
-                "All with " + ", ".join(f"`{name}` = {_cell(value)}" for name, value in self.fixed.items()) + "."
-            )
+            fixed = ", ".join(f"`{name}` = {_cell(value)}" for name, value in self.fixed.items())
+            notes.append(f"All with {fixed}.")
         lines = [f"# {self.name}", "", " ".join(notes), ""]
         if self.rows:
             lines += self._grid()

@@ -1,0 +1,112 @@
+"""Tables: seeds gathered with intervals checked by hand, best first, what failed named."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from scalemogen.errors import UserError
+from scalemogen.sweeps import Outcome, make_table, read_figures
+from scalemogen.sweeps.description import Metric
+from scalemogen.sweeps.intervals import mean_interval, t_quantile
+
+SCORE = Metric(name="score", goal="maximize")
+
+
+def outcome(number: int, bits: int, seed: int, **figures: float) -> Outcome:
+    return Outcome(f"d{number}", {"t.model.bits": bits, "a.flip": 0.5, "seed": seed}, "done", figures, 2.0)
+
+
+OUTCOMES = [
+    outcome(0, 8, 0, score=0.5, loss=3.0),
+    outcome(1, 8, 1, score=0.7, loss=4.0),
+    outcome(2, 16, 0, score=0.9, loss=1.0),
+    outcome(3, 16, 1, score=0.8),
+    outcome(4, 32, 0, loss=2.0),
+    Outcome(
+        "d5", {"t.model.bits": 32, "a.flip": 0.5, "seed": 1}, "failed", {}, 1.0, "x\nscalemogen: error: y\nstatus 2"
+    ),
+]
+
+
+def test_quantiles_of_student_s_t() -> None:
+    # From published tables.
+    for freedom, expected in ((1, 12.706), (2, 4.303), (10, 2.228), (11, 2.201), (20, 2.086), (60, 2.000)):
+        assert t_quantile(freedom) == pytest.approx(expected, abs=1e-3)
+    with pytest.raises(ValueError, match="0 degrees"):
+        t_quantile(0)
+
+
+def test_intervals_by_hand() -> None:
+    assert mean_interval([3.0]) == (3.0, None)
+    mean, half = mean_interval([0.5, 0.7])
+    assert mean == pytest.approx(0.6)
+    assert half == pytest.approx(12.7062 * (0.2 / math.sqrt(2)) / math.sqrt(2))
+    mean, half = mean_interval([1.0, 2.0, 6.0])
+    assert (mean, half) == (3.0, pytest.approx(4.3027 * math.sqrt(7) / math.sqrt(3)))
+
+
+def test_rows_gather_seeds_and_are_ranked() -> None:
+    table = make_table("sweep", SCORE, OUTCOMES)
+    assert [row.parameters["t.model.bits"] for row in table.rows] == [16, 8, 32]
+    assert [row.runs for row in table.rows] == [("d2", "d3"), ("d0", "d1"), ("d4",)]
+    assert table.best is not None
+    assert table.best.parameters == {"t.model.bits": 16, "a.flip": 0.5}
+    lowest = make_table("sweep", Metric(name="score"), OUTCOMES)
+    assert [row.parameters["t.model.bits"] for row in lowest.rows] == [8, 16, 32]
+    assert make_table("sweep", Metric(name="no"), OUTCOMES).best is None
+    assert make_table("sweep", SCORE, []).best is None
+
+
+def test_markdown_names_what_varies_and_what_failed() -> None:
+    text = make_table("sweep", SCORE, OUTCOMES, missing=2).markdown()
+    lines = text.splitlines()
+    header = next(line for line in lines if line.startswith("| bits"))
+    assert header == "| bits | n | score | loss |"
+    assert "| 16 | 2 | 0.85 ± 0.64 | 1 |" in lines
+    assert "| 32 | 1 |  | 2 |" in lines
+    assert "5 runs done, 1 failed, 2 not run." in text
+    assert "`a.flip` = 0.5" in text
+    assert "`score` ↑" in text
+    assert "- `d5` t.model.bits=32 a.flip=0.5 seed=1: scalemogen: error: y" in lines
+
+
+def test_columns_have_the_shortest_names_that_differ() -> None:
+    runs = [Outcome(str(i), {"a.model.width": i, "t.model.width": -i, "t.bits": i}, "done", {"x": 1.0}) for i in (1, 2)]
+    text = make_table("sweep", None, runs).markdown()
+    assert "| a.model.width | t.model.width | bits | x |" in text
+    assert "±" not in text
+
+
+def test_json_and_csv_hold_every_run() -> None:
+    table = make_table("sweep", SCORE, OUTCOMES)
+    content = json.loads(json.dumps(table.to_dict()))
+    assert content["best"] == {"t.model.bits": 16, "a.flip": 0.5}
+    assert content["rows"][0]["figures"]["score"]["values"] == [0.9, 0.8]
+    assert len(content["runs"]) == 6
+    lines = list(csv.DictReader(io.StringIO(table.csv())))
+    assert [line["status"] for line in lines] == ["done"] * 5 + ["failed"]
+    assert lines[1]["seed"] == "1"
+    assert lines[3]["loss"] == ""
+
+
+def test_figures_of_a_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="neither"):
+        read_figures(tmp_path)
+    log = tmp_path / "metrics.csv"
+    log.write_text("step,train/loss,val/loss,val_scales/x,val/bad\n1,5,,,\n2,,4,1,nan\n3,3,,,\n4,,2.5,,\n")
+    assert read_figures(tmp_path) == {"val/loss": 2.5}
+    log.write_text("step,train/loss\n1,5\n")
+    with pytest.raises(UserError, match="no finite figure"):
+        read_figures(tmp_path)
+    (tmp_path / "result.json").write_text('{"figures": {"a/b": 1, "c": 2.5}}')
+    assert read_figures(tmp_path) == {"a/b": 1.0, "c": 2.5}
+    for text in ("", "[]", '{"figures": {"a": "b"}}', "{}"):
+        (tmp_path / "result.json").write_text(text)
+        with pytest.raises(UserError, match="cannot be read"):
+            read_figures(tmp_path)
