@@ -73,7 +73,8 @@ def test_every_file_is_of_a_known_kind() -> None:
     assert len(RECIPES) >= 10
     assert OVERLAYS
     assert SWEEPS
-    assert set(FILES) == {*RECIPES, *OVERLAYS, *SWEEPS}
+    ablations = [path for path in FILES if path.parent.name == "ablations"]
+    assert set(FILES) == {*RECIPES, *OVERLAYS, *SWEEPS, *ablations}
     assert (
         {path.name for path in (EXPERIMENTS / "tokenizer").iterdir()}
         == {path.name for path in (EXPERIMENTS / "ar").iterdir()}

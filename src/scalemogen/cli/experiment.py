@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import wandb
 
 from scalemogen import __version__
+from scalemogen.cli import evaluate
 from scalemogen.cli.parser import Parser
 from scalemogen.cli.stages import RUNS, make_cli, quiet_libraries, run_folder
 from scalemogen.cli.stages import main as run_stage
@@ -110,6 +110,8 @@ def read_plan(words: Sequence[str]) -> Plan:
             options[stage] = (*options.get(stage, ()), f"--{option}{separator}{value}")
     plan = Plan(seed, {stage: options[stage] for stage in ORDER if stage in options})
     _check(plan)
+    if "evaluate" in options and plan.given("evaluate", "split") is None:  # variants are never chosen on test clips
+        plan.options["evaluate"] += ("--split=val",)
     return plan
 
 
@@ -125,6 +127,8 @@ def _check(plan: Plan) -> None:
         for name in ("model", "data"):
             if plan.given("evaluate", name) is None:
                 raise UserError(f"evaluate.{name} is missing: without stage ar, name what to evaluate")
+    if "evaluate" in plan.options and "evaluator" not in plan.options and plan.given("evaluate", "evaluator") is None:
+        raise UserError("stage evaluate has no evaluator; add evaluator.config=FILE, or evaluate.evaluator=FOLDER")
 
 
 def parse_stages(plan: Plan, folder: Path) -> dict[str, MotionDataModule]:
@@ -274,9 +278,8 @@ def _train(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
 
 
 def _evaluate(words: Sequence[str], folder: Path) -> dict[str, Any]:
-    command = import_module("scalemogen.cli.evaluate")
-    command.run(command.build_parser().parse_args([*words, f"--out={folder}"]))
-    splits = json.loads((folder / "result.json").read_text())["splits"]
+    evaluate.run(evaluate.build_parser().parse_args([*words, f"--out={folder}"]))
+    splits = json.loads((folder / evaluate.RESULT).read_text())["splits"]
     figures = {}
     for split, content in splits.items():
         place = f"{split}/" if len(splits) > 1 else ""
