@@ -43,7 +43,7 @@ def _words(attributes: Mapping[str, Any]) -> dict[str, str]:
 def break_down(
     labels: Sequence[str],
     clips: Sequence[Sequence[int]],
-    rows: Mapping[str, Sequence[tuple[Pairs, Neighbours | None]]],
+    rows: Mapping[str, Sequence[tuple[Pairs, Neighbours]]],
     answers: Sequence[str],
 ) -> dict[str, Any]:
     """Return the figures of every group.
@@ -52,7 +52,7 @@ def break_down(
         labels: of every clip of the store.
         clips: per repeat, the clip of each pair.
         rows: row of the table -> per repeat, how well its motions fit their sentences, and their nearest training
-            windows, None where these were not looked for.
+            windows.
         answers: label of every training window.
 
     Returns:
@@ -72,7 +72,7 @@ def break_down(
 def _figures(
     group: str,
     members: Sequence[Tensor],
-    repeats: Sequence[tuple[Pairs, Neighbours | None]],
+    repeats: Sequence[tuple[Pairs, Neighbours]],
     answers: Sequence[str],
 ) -> dict[str, Figure]:
     """Return the figures of one group in one row."""
@@ -80,9 +80,6 @@ def _figures(
     for at, (pairs, nearest) in zip(members, repeats, strict=True):
         if len(at):
             scores = pairs.scores(at)
-            if nearest is not None:
-                scores["recognised"] = sum(answers[window] == group for window in nearest.windows[at].tolist()) / len(
-                    at
-                )
+            scores["recognised"] = sum(answers[window] == group for window in nearest.windows[at].tolist()) / len(at)
             found.append(scores)
     return figures(found)

@@ -75,12 +75,9 @@ def evaluate(subject: Subject, evaluator: Evaluator, splits: Sequence[str], sett
     return Evaluated(result, {split: part.examples(EXAMPLES) for split, part in parts.items()})
 
 
-def describe_training(subject: Subject, gauge: Gauge, settings: Settings) -> Reference | None:
-    """Describe the training clips of the store, None where it has none."""
-    store = subject.store
-    if TRAIN not in store.split_names:
-        return None
-    windows = equal_windows(store, TRAIN, subject.max_frames)
+def describe_training(subject: Subject, gauge: Gauge, settings: Settings) -> Reference:
+    """Describe the training clips of the store."""
+    windows = equal_windows(subject.store, TRAIN, subject.max_frames)
     sizes = [window.frames for window in windows]
     described = settings.batching.run(
         windows, sizes, lambda part: gauge.describe(*subject.real(part)), "training clips"

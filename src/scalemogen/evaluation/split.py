@@ -66,12 +66,12 @@ class Row:
     Attributes:
         scores: its figures by name.
         pairs: how well motions and sentences fit.
-        nearest: training windows, None where there is no training split.
+        nearest: the nearest training windows.
     """
 
     scores: dict[str, float]
     pairs: Pairs
-    nearest: Neighbours | None
+    nearest: Neighbours
 
 
 class SplitEvaluation:
@@ -83,7 +83,7 @@ class SplitEvaluation:
         settings: how.
         split: which one.
         labels: of the store's clips.
-        reference: the training clips, None where there are none.
+        reference: the training clips.
 
     Raises:
         UserError: no such split, or too few clips in it for the protocol.
@@ -97,7 +97,7 @@ class SplitEvaluation:
         split: str,
         *,
         labels: Labels,
-        reference: Reference | None,
+        reference: Reference,
     ) -> None:
         protocol = settings.protocol
         self._subject, self._gauge, self._settings, self._split = subject, gauge, settings, split
@@ -124,7 +124,6 @@ class SplitEvaluation:
         names = list(rows[0])
         clips = [[item.window.clip for item in drawn] for drawn in items]
         per_row = {name: [(row[name].pairs, row[name].nearest) for row in rows] for name in names}
-        answers = [] if self._reference is None else self._reference.windows
         return {
             "clips": len(items[0]),
             "left_out": asdict(self._draws.left),
@@ -132,7 +131,7 @@ class SplitEvaluation:
             "rows": {name: _ordered(figures([row[name].scores for row in rows])) for name in names},
             "retrieval": self._retrieval(items[0]),
             "breakdown": {
-                label: break_down(values, clips, per_row, [values[window.clip] for window in answers])
+                label: break_down(values, clips, per_row, [values[window.clip] for window in self._reference.windows])
                 for label, values in self._labels.items()
             },
             "memorisation": self._memorisation(rows[0]),
@@ -181,9 +180,7 @@ class SplitEvaluation:
                 scores |= scoring.distribution(embedded, real["distribution"])
             if name == GENERATED and settings.multimodality:
                 scores |= scoring.multimodality(self._several(number, items))
-            nearest = None
-            if self._reference is not None:
-                nearest = self._reference.nearest(motions, [item.window.clip for item in items])
+            nearest = self._reference.nearest(motions, [item.window.clip for item in items])
             rows[name] = Row(scores, pairs, nearest)
         return rows
 
@@ -239,8 +236,7 @@ class SplitEvaluation:
         """Return all that is kept of motions that the captions of `clips` describe."""
         gauge, subject = self._gauge, self._subject
         found = {FRAMES: lengths} | gauge.embed(features, lengths) | gauge.plausibility(features, lengths)
-        if self._reference is not None:
-            found |= gauge.describe(features, lengths)
+        found |= gauge.describe(features, lengths)
         if self._facts:
             motions = [subject.to_motion(row[:length]) for row, length in zip(features, lengths.tolist(), strict=True)]
             found |= check_facts(subject.store, motions, clips)
@@ -280,11 +276,10 @@ class SplitEvaluation:
         }
 
     def _memorisation(self, row: dict[str, Row]) -> dict[str, Any] | None:
-        """Return how near the motions of a repeat come to training clips, None without either."""
+        """Return how near the generated motions of a repeat come to training clips, None where there are none."""
         if GENERATED not in row:
             return None
-        made, real = row[GENERATED].nearest, row[REAL].nearest
-        return None if made is None or real is None else memorisation(made.distances, real.distances)
+        return memorisation(row[GENERATED].nearest.distances, row[REAL].nearest.distances)
 
     def _scales(self) -> dict[str, Any]:
         """Return how the tokenizer keeps the skeleton after every scale, and how maps use their bits."""

@@ -55,6 +55,7 @@ class Subject:
         guidance, temperature: of the sampling; None: what the model was saved with.
 
     Attributes:
+        bundle: the model.
         store: the data.
         device: where to compute.
         guidance, temperature: as used.
@@ -69,38 +70,38 @@ class Subject:
         guidance: float | None = None,
         temperature: float | None = None,
     ) -> None:
+        self.bundle = bundle
         self.store = store
         self.device = torch.device(device)
         self.guidance = bundle.sampling.get("guidance", GUIDANCE) if guidance is None else guidance
         self.temperature = bundle.sampling.get("temperature", TEMPERATURE) if temperature is None else temperature
-        self._bundle = bundle
         self._model = TextToMotion(bundle, device)
         self._normaliser = Normaliser(bundle.facts.mean, bundle.facts.std)
 
     @property
     def generates(self) -> bool:
         """Whether there is a second stage."""
-        return self._bundle.ar is not None
+        return self.bundle.ar is not None
 
     @property
     def max_frames(self) -> int:
         """Frames of the longest motion."""
-        return self._bundle.spec.max_frames
+        return self.bundle.spec.max_frames
 
     @property
     def min_frames(self) -> int:
         """Frames of the shortest motion that can be generated."""
-        return self._bundle.spec.frames_per_cell
+        return self.bundle.spec.frames_per_cell
 
     @property
     def scales(self) -> int:
         """K."""
-        return len(self._bundle.spec.scales)
+        return len(self.bundle.spec.scales)
 
     @property
     def bits(self) -> int:
         """D, bits of a token."""
-        return self._bundle.spec.bits
+        return self.bundle.spec.bits
 
     def real(self, windows: Sequence[Window]) -> tuple[Tensor, Tensor]:
         """Return the features (B, T, F) of windows, zero beyond their lengths (B,), and these.
@@ -130,7 +131,7 @@ class Subject:
         features, lengths = self.real(windows)
         inside = torch.arange(features.shape[1], device=self.device) < lengths[:, None]
         normalised = self._normaliser.normalise(features) * inside[..., None]
-        tokenizer = self._bundle.tokenizer
+        tokenizer = self.bundle.tokenizer
         quantised = tokenizer.pyramid.quantise(tokenizer.encode(normalised, lengths), lengths)
         sums = quantised.sums if every_scale else quantised.sums[-1:]
         return Rebuilt([self._decode(total, lengths) for total in sums], quantised.maps)
@@ -142,7 +143,7 @@ class Subject:
         Raises:
             UserError: there is no second stage, or it produced values that are not finite.
         """
-        bundle = self._bundle
+        bundle = self.bundle
         if bundle.ar is None or bundle.text is None:
             raise UserError("this model is a tokenizer alone; it generates nothing")
         lengths = torch.tensor([request.frames for request in requests], device=self.device)
@@ -170,6 +171,6 @@ class Subject:
 
     def _decode(self, latent: Tensor, lengths: Tensor) -> Tensor:
         frames = int(lengths.max())
-        normalised = self._bundle.tokenizer.decode(latent, lengths)[:, :frames].float()
+        normalised = self.bundle.tokenizer.decode(latent, lengths)[:, :frames].float()
         inside = torch.arange(frames, device=self.device) < lengths[:, None]
         return torch.where(inside[..., None], self._normaliser.denormalise(normalised), 0.0)
