@@ -32,6 +32,7 @@ COMMANDS = MappingProxyType(
         "sweep": "a W&B sweep file, on a server or on this machine: runs and one table",
         "data": "build, check and describe motion stores",
         "generate": "a sentence to a motion",
+        "edit": "a motion changed by a sentence, everywhere or in parts and frames",
         "reconstruct": "a motion through the tokenizer, beside the original",
         "evaluate": "the full protocol on a model, or two results beside each other",
         "recognise": "do generated motions show what their sentences say?",

@@ -84,7 +84,9 @@ def _plan(editor: Editor, facts: DataFacts, take: Take, request: EditRequest) ->
     parts = part_numbers(facts.skeleton, request.parts)
     total, longest, cell, fps = len(take.features), editor.max_frames, editor.frames_per_cell, facts.fps
     if total < cell:
-        raise UserError(f"a motion of {total / fps:.2f} seconds is too short to edit: this model needs {cell / fps:.2f}")
+        raise UserError(
+            f"a motion of {total / fps:.2f} seconds is too short; this model edits {cell / fps:.2f} or more"
+        )
     first, last = take.frames(*request.frames) if request.frames else (0, total)
     if last - first > longest:
         what = "the frames to edit span" if request.frames else "the motion has"
