@@ -216,8 +216,7 @@ class Finished:
     def row(self) -> dict[str, float]:
         """Its figures for the row."""
         figures: dict[str, float] = self.facts["figures"]
-        shown = SHOWN.get(self.name, ())
-        return {name: value for name, value in figures.items() if name.rpartition("/")[2] in shown}
+        return {name: figures[name] for name in SHOWN.get(self.name, ()) if name in figures}
 
 
 def run_stages(plan: Plan, root: Path) -> list[Finished]:

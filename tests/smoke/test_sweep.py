@@ -1,0 +1,65 @@
+"""A sweep of two trainings in processes of their own, and an experiment through all stages."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+
+from helpers.training import options
+from scalemogen.cli.main import main
+
+SMALL = ["trainer.max_steps=2", "trainer.val_check_interval=2", "trainer.check_val_every_n_epoch=null"]
+PLAIN = ["trainer.logger=false", "trainer.enable_progress_bar=false"]
+
+
+def stage(name: str, root: Path) -> list[str]:
+    """Return a stage's tiny training as options of an experiment."""
+    words = options(name, root)
+    flags = [f"{key}={value}" for key, value in pairwise(words) if key == "--config"]
+    flags += [word for word in words if "=" in word]
+    return [f"{name}.{word.removeprefix('--')}" for word in (*flags, *SMALL, *PLAIN)]
+
+
+def test_an_experiment_through_all_stages(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    words = [word for name in ("tokenizer", "ar", "evaluator") for word in stage(name, root)]
+    words += ["evaluate.split=train", "evaluate.repeats=1", "evaluate.pool=4", "evaluate.no-multimodality"]
+    folders = ["--run", str(tmp_path / "run"), "--stages", str(tmp_path / "stages")]
+    assert main(["experiment", *words, *folders]) == 0
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    expected = {"tokenizer/mpjpe_root_mm", "tokenizer/bits_used", "ar/loss", "ar/accuracy"}
+    assert expected | {"evaluate/facts", "evaluate/fid", "evaluate/r3"} <= result["figures"].keys()
+    for name in ("tokenizer", "ar", "evaluator"):
+        assert (Path(result["stages"][name]["folder"]) / "model").is_dir()
+
+    # Searching guidance trains nothing: the stages are found, and only the evaluation is another one.
+    assert main(["experiment", *words, "evaluate.guidance=1.0", *folders]) == 0
+    again = json.loads((tmp_path / "run" / "result.json").read_text())
+    changed = {name for name, facts in again["stages"].items() if facts != result["stages"][name]}
+    assert changed == {"evaluate"}
+
+
+def test_a_sweep_of_two_trainings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*options("tokenizer", tmp_path / "data"), *(f"--{word}" for word in (*SMALL, PLAIN[1]))]
+    file = tmp_path / "bits.yaml"
+    content = {
+        "method": "grid",
+        "metric": {"name": "val/mpjpe_root_mm", "goal": "minimize"},
+        "parameters": {"model.bits": {"values": [4, 6]}},
+        "command": ["${env}", "${interpreter}", "-m", "scalemogen", "tokenizer", "fit", *words, "${args}"],
+    }
+    file.write_text(yaml.safe_dump(content))
+    command = ["sweep", str(file), "--jobs", "2", "--out", str(tmp_path / "out"), "--json"]
+    assert main(command) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert sorted(row["parameters"]["model.bits"] for row in table["rows"]) == [4, 6]
+    errors = [row["figures"]["val/mpjpe_root_mm"]["mean"] for row in table["rows"]]
+    assert 0 < errors[0] <= errors[1]
+    for outcome in table["runs"]:
+        assert (tmp_path / "out" / outcome["digest"] / "model" / "model.json").is_file()
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out) == table
