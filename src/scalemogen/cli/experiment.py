@@ -33,7 +33,7 @@ SEEDED = ("tokenizer", "ar")
 SHOWN = {
     "tokenizer": ("mpjpe_root_mm", "mpjpe_world_mm", "bits_used"),
     "ar": ("loss", "accuracy"),
-    "evaluate": ("facts", "sentences", "fid", "kid", "r1", "r3", "diversity", "skating_percent"),
+    "evaluate": ("facts", "sentences", "fid", "kid", "r1", "r3", "diversity", "skating_ratio"),
 }
 """Figures of a stage that go into the row; all of them are in the stage's folder."""
 TAKEN = {

@@ -51,28 +51,29 @@ EMBEDDING: Mapping[str, Column] = MappingProxyType(
 
 PLAUSIBILITY: Mapping[str, Column] = MappingProxyType(
     {
-        "skating_percent": Column("skating %", "low", 2, "frames on the ground in which a standing foot slides"),
-        "skating_cm": Column("sliding cm/s", "low", 2, "mean speed of standing feet"),
-        "penetration_mm": Column("penetration mm", "low", 2, "depth of the lowest joint below the floor"),
-        "floating_mm": Column("floating mm", "real", 1, "height of the lowest joint when nothing throws the body up"),
-        "jitter": Column("jitter m/s³", "real", 1, "mean jerk of the joints"),
-        "bones_mm": Column("bones mm", "low", 2, "deviation of bone lengths from the skeleton's"),
-        "ranges_percent": Column("joint range %", "low", 2, "knees, ankles and elbows bent further than people can"),
-        "gap_mm": Column("rot-pos gap mm", "low", 2, "distance of joints from where the rotations put them"),
+        "skating_ratio": Column("skating", "low", 4, "share of frames on the ground in which a foot slides"),
+        "skating_cm_per_s": Column("sliding cm/s", "low", 2, "mean speed of standing feet"),
+        "penetration_cm": Column("penetration cm", "low", 3, "depth of the lowest joint below the floor"),
+        "floating_cm": Column("floating cm", "real", 3, "height of the lowest joint when the body does not fall"),
+        "jitter_m_per_s3": Column("jitter m/s³", "real", 1, "mean jerk of the joints"),
+        "bone_length_mm": Column("bones mm", "low", 2, "difference of bones from the skeleton's"),
+        "bone_change_mm": Column("stretching mm", "low", 2, "difference of bones from the motion's own median"),
+        "range_violation_ratio": Column("joint range", "low", 4, "share of hinges bent further than people can"),
+        "rotation_gap_mm": Column("rotation gap mm", "low", 2, "distance of joints from where the rotations put them"),
     }
 )
-"""What can be said of a motion without another one."""
+"""What can be said of a motion without another one; means over motions."""
 
 ERRORS: Mapping[str, Column] = MappingProxyType(
     {
         "mpjpe_world_mm": Column("MPJPE world mm", "low", 1, "joint error with nothing aligned"),
         "mpjpe_root_mm": Column("MPJPE root mm", "low", 1, "joint error with the roots aligned"),
-        "mpjpe_pa_mm": Column("PA-MPJPE mm", "low", 1, "joint error after the best similarity transform"),
-        "acceleration_mm": Column("acceleration mm/frame²", "low", 2, "error of joint accelerations"),
-        "rotation_degrees": Column("rotation °", "low", 2, "error of local joint rotations"),
+        "pa_mpjpe_mm": Column("PA-MPJPE mm", "low", 1, "joint error after the best similarity transform"),
+        "acceleration_mm_per_frame2": Column("acceleration mm/frame²", "low", 2, "error of joint accelerations"),
+        "rotation_deg": Column("rotation °", "low", 2, "error of local joint rotations"),
     }
 )
-"""Reconstructions against their originals."""
+"""Reconstructions against their originals; means over frames."""
 
 ATTRIBUTES: Mapping[str, Column] = MappingProxyType(
     {

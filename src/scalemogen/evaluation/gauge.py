@@ -8,32 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from scalemogen.contracts import DataFacts
 from scalemogen.evaluation.samples import Samples
 from scalemogen.evaluators import Evaluator
-from scalemogen.metrics.functional import (
-    acceleration_error,
-    bone_length_deviation,
-    floating,
-    floor_penetration,
-    foot_skating,
-    jitter,
-    mpjpe_procrustes,
-    mpjpe_root_aligned,
-    mpjpe_world,
-    range_violations,
-    rotation_error,
-    rotation_position_gap,
-    skeleton_preservation,
-    trajectory_descriptor,
-)
+from scalemogen.metrics import plausibility_figures, reconstruction_figures
+from scalemogen.metrics.functional import skeleton_preservation, trajectory_descriptor
 from scalemogen.motion import get_layout
 from scalemogen.skeletons.limbs import find_limbs
 
-MILLIMETRES, CENTIMETRES, PERCENT = 1000.0, 100.0, 100.0
+MILLIMETRES = 1000.0
 
 
 class Gauge:
@@ -63,34 +48,20 @@ class Gauge:
         return trajectory_descriptor(positions, lengths, fps=self._fps, facing=self._skeleton.facing)
 
     def plausibility(self, features: Tensor, lengths: Tensor) -> Samples:
-        """Return what can be said of a motion without another one: (B,) each, NaN where a motion has none."""
-        skeleton, fps = self._skeleton, self._fps
+        """Return what can be said of a motion without another one: (B,) each, NaN where a motion has none.
+
+        A skeleton without feet or without limbs has no such figures.
+        """
+        skeleton = self._skeleton
+        if not (skeleton.contacts and find_limbs(skeleton)):
+            return {}
         joints, rotations = self._layout.decode(features, skeleton)
-        bones = torch.linalg.vector_norm(joints.new_tensor(skeleton.offsets)[1:], dim=-1)
-        found = {
-            "penetration_mm": MILLIMETRES * floor_penetration(joints, lengths),
-            "floating_mm": MILLIMETRES * floating(joints, lengths, fps=fps),
-            "jitter": jitter(joints, lengths, fps=fps),
-            "bones_mm": MILLIMETRES * bone_length_deviation(joints, lengths, parents=skeleton.parents, reference=bones),
-            "gap_mm": MILLIMETRES * rotation_position_gap(joints, rotations, lengths, skeleton=skeleton),
-        }
-        if skeleton.contacts:
-            skating = foot_skating(joints, lengths, skeleton=skeleton, fps=fps)
-            found |= {"skating_percent": PERCENT * skating.ratio, "skating_cm": CENTIMETRES * skating.speed}
-        if find_limbs(skeleton):
-            found["ranges_percent"] = PERCENT * range_violations(joints, lengths, skeleton=skeleton)
-        return found
+        return plausibility_figures(joints, rotations, lengths, skeleton=skeleton, fps=self._fps)
 
     def errors(self, features: Tensor, target: Tensor, lengths: Tensor) -> Samples:
         """Return the errors of reconstructions: (B,) each, NaN where a motion is too short for one."""
-        (mine, turns), (truth, true_turns) = (self._layout.decode(x, self._skeleton) for x in (features, target))
-        return {
-            "mpjpe_world_mm": MILLIMETRES * mpjpe_world(mine, truth, lengths),
-            "mpjpe_root_mm": MILLIMETRES * mpjpe_root_aligned(mine, truth, lengths),
-            "mpjpe_pa_mm": MILLIMETRES * mpjpe_procrustes(mine, truth, lengths),
-            "acceleration_mm": MILLIMETRES * acceleration_error(mine, truth, lengths),
-            "rotation_degrees": math.degrees(1.0) * rotation_error(turns, true_turns, lengths),
-        }
+        mine, truth = (self._layout.decode(x, self._skeleton) for x in (features, target))
+        return reconstruction_figures(mine, truth, lengths)
 
     def preservation(self, decoded: Sequence[Tensor], target: Tensor, lengths: Tensor) -> Samples:
         """Return the deviation from the original after 1, 2, ... K scales: (B, K) each.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from scalemogen.evaluation.attributes import check_facts, fact_scores, has_facts
 from scalemogen.evaluation.breakdown import Labels, break_down
-from scalemogen.evaluation.columns import COLUMNS
+from scalemogen.evaluation.columns import COLUMNS, ERRORS
 from scalemogen.evaluation.draws import Draws, Item, Window, seed_of
 from scalemogen.evaluation.examples import Example
 from scalemogen.evaluation.gauge import Gauge
@@ -309,13 +309,13 @@ def _windows(items: Sequence[Item]) -> list[Window]:
 
 
 def _means(motions: Samples) -> dict[str, float]:
-    """Return the means of what was measured of each motion, weighted by frames; motions without a figure left out."""
-    frames, scores = motions[FRAMES].double(), {}
+    """Return the means of what was measured of each motion, errors weighted by frames; what is NaN is left out."""
+    scores = {}
     for name in COLUMNS:
         if name in motions:
             values = motions[name].double()
-            there = ~values.isnan()
-            scores[name] = float((frames * values)[there].sum() / frames[there].sum())
+            weights = (motions[FRAMES] if name in ERRORS else torch.ones_like(values)) * ~values.isnan()
+            scores[name] = float((weights * values.nan_to_num()).sum() / weights.sum())
     return scores | fact_scores(motions) if "held" in motions else scores
 
 
