@@ -279,7 +279,7 @@ def _train(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
 def _evaluate(words: Sequence[str], folder: Path) -> dict[str, Any]:
     evaluate.run(evaluate.build_parser().parse_args([*words, f"--out={folder}"]))
     splits = json.loads((folder / evaluate.RESULT).read_text())["splits"]
-    figures = {}
+    figures: dict[str, float] = {}
     for split, content in splits.items():
         place = f"{split}/" if len(splits) > 1 else ""
         for row, values in content["rows"].items():

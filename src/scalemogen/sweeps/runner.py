@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def only_sweep_in(folder: Path) -> Iterator[int]:
         os.close(lock)
 
 
-def run_jobs(jobs: Sequence[Job], parallel: int, lock: int) -> Iterator[Outcome]:
+def run_jobs(jobs: Sequence[Job], parallel: int, lock: int) -> Generator[Outcome, None, None]:
     """Run jobs and yield each outcome when it is there; a failed run does not stop the others.
 
     Closing the iterator, or an interrupt, stops what is running: first with a request, after `GRACE` by force.
