@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -100,10 +101,8 @@ def sequence_shapes(inputs: int, width: int, feed_forward: int, layers: int) -> 
 def random_state(shapes: Shapes, seed: int) -> dict[str, Tensor]:
     """Return random weights; large enough that every one of them counts, small enough that nothing saturates."""
     random = torch.Generator().manual_seed(seed)
-    return {
-        name: torch.randn(shape, generator=random) * (0.3 if len(shape) < 2 else 0.9 / shape[-1] ** 0.5)
-        for name, shape in shapes.items()
-    }
+    scales = {name: 1.3 / math.prod(shape[1:]) ** 0.5 if len(shape) > 1 else 0.3 for name, shape in shapes.items()}
+    return {name: scales[name] * torch.randn(shape, generator=random) for name, shape in shapes.items()}
 
 
 def write_statistics(folder: Path, width: int, unit: float, seed: int) -> None:
@@ -111,6 +110,7 @@ def write_statistics(folder: Path, width: int, unit: float, seed: int) -> None:
     random = np.random.default_rng(seed)
     mean, std = random.normal(size=width), random.uniform(0.5, 2.0, width)
     std[[0, 1, 2, 3, -4, -3, -2, -1]] /= 25
+    std[1:4] *= unit
     mean[3] = 0.9 * unit
     np.save(folder / "mean.npy", mean.astype(np.float32))
     np.save(folder / "std.npy", std.astype(np.float32))

@@ -100,7 +100,7 @@ def test_motions_are_embedded_as_the_formulas_say(folder: Path, evaluator: Evalu
         distribution, matching = encode(x[:, :148], w, layers=2, heads=3)
         np.testing.assert_allclose(found.distribution[row].numpy(), distribution, atol=2e-4)
         np.testing.assert_allclose(found.matching[row].numpy(), matching, atol=2e-4)
-    assert found.matching.std(0).mean() > 0.05
+    assert found.matching.std(0).mean() > 0.01
 
 
 def test_sentences_are_embedded_as_the_formulas_say(folder: Path, evaluator: SnapMoGenEvaluator) -> None:
@@ -228,5 +228,5 @@ def test_unknown_tensors_are_named(folder: Path, tmp_path: Path) -> None:
 def test_too_long_a_motion_and_another_unit_are_refused(evaluator: Evaluator) -> None:
     with pytest.raises(UserError, match="motions of up to 320 frames; one has 321"):
         evaluator.embed_motions(torch.zeros(1, 321, 296), torch.tensor([321]))
-    with pytest.raises(UserError, match=r"in metres, with the root at about 0.90; these have it at 9"):
+    with pytest.raises(UserError, match=r"in metres, with the root at about 0.90; these have it at \d\d\."):
         evaluator.embed_motions(motions(), LENGTHS)
