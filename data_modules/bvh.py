@@ -1,79 +1,76 @@
-"""BVH files with a captions table as a data module."""
+"""BVH files as a data module."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
 from scalemogen.data_modules.base import DEFAULT_LOADING, Loading
-from scalemogen.data_modules.building import Layout, build_bvh, bvh_options
 from scalemogen.data_modules.built import BuiltDataModule
-from scalemogen.data_modules.sources import MotionFiles
-from scalemogen.data_modules.store import FORMAT, Origin
-from scalemogen.errors import UserError
-from scalemogen.files import digest_bytes, digest_json
+from scalemogen.data_modules.conversion import Layout
+from scalemogen.data_modules.file_names import FileNames
+from scalemogen.data_modules.store import Origin
+from scalemogen.data_modules.takes import Takes, Windows, build_bvh
+
+WHOLE = Windows()
+NAMELESS = FileNames()
 
 
 class BVH(BuiltDataModule):
-    """Any folder or zip archive of BVH files, and a table of captions.
+    """Any folder or zip archive of BVH files.
 
     Args:
         source: folder, or zip archive, which is read in place.
-        captions: CSV file with the columns clip, file, split, caption; others become attributes.
         origin: name, licence and citation of the data.
-        skeleton: name or YAML file; blank derives it from the first file.
+        captions: CSV file with the columns clip, file, split, caption; others become attributes. "" takes what the file
+            names tell.
+        names: pattern of the file names and the caption to make of it; only without a table.
+        skeleton: name or YAML file; blank derives it from the first file that can be read.
+        joint_map: name or YAML file of a joint map that puts all files on one skeleton.
         fps: frame rate that clips are resampled to.
         layout: feature layout.
         mirror: add mirrored copies of the training clips, with left and right swapped in their captions.
+        windows: how long takes are cut.
         root: folder in which stores are kept.
-        loading: how clips become batches.
+        loading: how clips become batches; the workers also read the files.
     """
 
     def __init__(
         self,
         source: str,
-        captions: str,
         origin: Origin,
         *,
+        captions: str = "",
+        names: FileNames = NAMELESS,
         skeleton: str = "",
+        joint_map: str = "",
         fps: float = 20.0,
         layout: Layout = "humanml3d",
         mirror: bool = False,
+        windows: Windows = WHOLE,
         root: str = "data",
         loading: Loading = DEFAULT_LOADING,
     ) -> None:
         super().__init__(loading)
-        self.source = source
-        self.captions_file = captions
-        self.origin = origin
-        self.skeleton = skeleton
-        self.fps = fps
-        self.layout: Layout = layout
-        self.mirror = mirror
+        self.takes = Takes(
+            source,
+            origin,
+            captions=captions,
+            names=names,
+            skeleton=skeleton,
+            joint_map=joint_map,
+            fps=fps,
+            layout=layout,
+            mirror=mirror,
+            windows=windows,
+        )
         self.root = root
 
     @cached_property
     def path(self) -> Path:
         """Folder of the store, named after the options and the content of the sources."""
-        try:
-            table = Path(self.captions_file).read_bytes()
-        except OSError as error:
-            raise UserError(f"{self.captions_file}: cannot be read ({error.strerror})") from error
-        options = bvh_options(self.skeleton, self.fps, self.layout, "lowest", self.mirror)
-        sources = [MotionFiles(self.source).digest, digest_bytes(table)]
-        return Path(self.root) / f"bvh-{digest_json([FORMAT, options, asdict(self.origin), sources])}"
+        return Path(self.root) / f"bvh-{self.takes.digest}"
 
     def build(self) -> None:
         """Read all files."""
-        build_bvh(
-            self.path,
-            source=self.source,
-            captions=self.captions_file,
-            origin=self.origin,
-            skeleton=self.skeleton,
-            fps=self.fps,
-            layout=self.layout,
-            mirror=self.mirror,
-            processes=self.loading.workers,
-        )
+        build_bvh(self.path, self.takes, processes=self.loading.workers)

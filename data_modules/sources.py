@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from scalemogen.errors import UserError
 from scalemogen.files import digest_json
@@ -66,6 +66,11 @@ class MotionFiles:
             return name
         candidates = self._by_stem.get(Path(name).stem, [])
         return candidates[0] if len(candidates) == 1 else None
+
+    def short_name(self, name: str) -> str:
+        """Return the stem of a file where no other has it, else its whole path without suffix, joined by "_"."""
+        path = PurePosixPath(name)
+        return path.stem if len(self._by_stem[path.stem]) == 1 else "_".join(path.with_suffix("").parts)
 
     @cached_property
     def _name_set(self) -> frozenset[str]:

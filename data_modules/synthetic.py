@@ -6,8 +6,9 @@ from functools import cached_property
 from pathlib import Path
 
 from scalemogen.data_modules.base import DEFAULT_LOADING, Loading
-from scalemogen.data_modules.building import Layout, build_synthetic, synthetic_options
 from scalemogen.data_modules.built import BuiltDataModule
+from scalemogen.data_modules.conversion import Layout
+from scalemogen.data_modules.generated import build_synthetic, synthetic_options
 from scalemogen.data_modules.store import FORMAT
 from scalemogen.files import digest_json
 

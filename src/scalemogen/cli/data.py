@@ -13,17 +13,21 @@ from typing import Any, get_args
 
 from scalemogen.cli.parser import Parser
 from scalemogen.data_modules import (
+    FileNames,
     MotionStore,
     Origin,
     Quarantined,
+    Takes,
+    Windows,
     build_bvh,
     build_published,
     build_synthetic,
     check_store,
     describe,
 )
-from scalemogen.data_modules.building import Floor, Layout
+from scalemogen.data_modules.conversion import Floor, Layout
 from scalemogen.data_modules.published import READERS, Statistics
+from scalemogen.skeletons.maps import MAPS
 
 SHOWN = 20
 """Faults that are printed; the rest is counted."""
@@ -75,18 +79,39 @@ def _add_synthetic(commands: Any) -> None:
 def _add_bvh(commands: Any) -> None:
     parser = commands.add_parser(
         "bvh",
-        help="a folder or zip archive of BVH files and a captions table",
+        help="a folder or zip archive of BVH files",
         epilog="example: scalemogen data bvh --source takes.zip --captions captions.csv --name 'My takes'"
         " --licence 'CC BY 4.0' --citation 'Me, 2026' --out data/mine",
     )
     parser.add_argument("--source", type=Path, required=True, help="folder or zip archive, read in place")
+    parser.add_argument("--captions", default="", help="CSV file with the columns clip, file, split, caption")
     parser.add_argument(
-        "--captions", type=Path, required=True, help="CSV file with the columns clip, file, split, caption"
+        "--names",
+        default="",
+        metavar="PATTERN",
+        help="in place of a table: '{action}_{style}_{take}', or a regular expression with named groups, for the names"
+        " of the files; fields become attributes, a field 'split' the split",
+    )
+    parser.add_argument(
+        "--caption", default="", metavar="SENTENCE", help="made of the fields of --names: 'a person does {action}'"
     )
     parser.add_argument("--name", required=True, help="of the data set")
     parser.add_argument("--licence", required=True, help="of the data")
     parser.add_argument("--citation", required=True, help="how to cite the data")
-    parser.add_argument("--skeleton", default="", help="name or YAML file (default: derived from the first file)")
+    parser.add_argument(
+        "--skeleton", default="", help="name or YAML file (default: derived from the first file that can be read)"
+    )
+    parser.add_argument(
+        "--map",
+        default="",
+        help=f"put all files on one skeleton by a joint map: {', '.join(MAPS)}, or a YAML file",
+    )
+    parser.add_argument(
+        "--window", type=float, default=0.0, metavar="SECONDS", help="cut longer takes into windows of this length"
+    )
+    parser.add_argument(
+        "--overlap", type=float, default=0.0, metavar="SECONDS", help="that two windows share (default: 0)"
+    )
     parser.add_argument(
         "--floor",
         choices=get_args(Floor),
@@ -164,19 +189,20 @@ def _build_synthetic(args: argparse.Namespace) -> MotionStore:
 
 
 def _build_bvh(args: argparse.Namespace) -> MotionStore:
-    return build_bvh(
-        args.out,
-        source=args.source,
+    takes = Takes(
+        args.source,
+        Origin(args.name, args.licence, args.citation),
         captions=args.captions,
-        origin=Origin(args.name, args.licence, args.citation),
+        names=FileNames(args.names, args.caption),
         skeleton=args.skeleton,
-        floor=args.floor,
+        joint_map=args.map,
         fps=args.fps,
         layout=args.layout,
+        floor=args.floor,
         mirror=args.mirror,
-        processes=args.workers,
-        progress=not args.json,
+        windows=Windows(args.window, args.overlap),
     )
+    return build_bvh(args.out, takes, processes=args.workers, progress=not args.json)
 
 
 def _build_published(args: argparse.Namespace) -> MotionStore:

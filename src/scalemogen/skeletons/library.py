@@ -9,12 +9,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from scalemogen.errors import UserError
 from scalemogen.skeletons.derive import derive_skeleton
 from scalemogen.skeletons.skeleton import Links, Partition, Pool, Skeleton
+from scalemogen.skeletons.yaml_files import read_yaml
 
 SKELETONS = ("humanml3d", "kit", "snapmogen", "bandai_namco")
 """Names of the shipped skeletons."""
@@ -65,16 +65,9 @@ class _File(BaseModel):
 
 
 def _read(path: Path | Traversable) -> Skeleton:
+    file = read_yaml(path, _File, "skeleton")
     try:
-        return _build(_File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read skeleton {path}: {getattr(error, 'strerror', None) or error}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"skeleton {path} is not YAML: {' '.join(str(error).split())}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(step) for step in first["loc"]) or "the file"
-        raise UserError(f"skeleton {path}: {field}: {first['msg']}, got {first['input']!r:.80}") from error
+        return _build(file)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from helpers.stores import ORIGIN, bvh_text, write_table, write_takes, zip_folder
-from scalemogen.data_modules import BVH, Loading, MotionStore, Origin, build_bvh
+from scalemogen.data_modules import BVH, Loading, MotionStore, Origin, Takes, build_bvh
 from scalemogen.data_modules.table import read_table
 from scalemogen.errors import UserError
 from scalemogen.motion import get_layout
@@ -17,9 +17,8 @@ from scalemogen.skeletons import get_skeleton
 
 
 def build(path: Path, source: Path, captions: Path, mirror: bool = False, skeleton: str = "humanml3d") -> MotionStore:
-    return build_bvh(
-        path, source=source, captions=captions, origin=ORIGIN, skeleton=skeleton, mirror=mirror, progress=False
-    )
+    takes = Takes(source, ORIGIN, captions=captions, skeleton=skeleton, mirror=mirror)
+    return build_bvh(path, takes, progress=False)
 
 
 def reasons(store: MotionStore) -> list[tuple[str, str]]:
@@ -52,9 +51,8 @@ def test_an_archive_gives_the_same_store_without_unpacking(tmp_path: Path) -> No
 def test_processes_do_not_change_the_store(tmp_path: Path) -> None:
     takes, table = write_takes(tmp_path, clips=3)
     one = build(tmp_path / "a", takes, table)
-    two = build_bvh(
-        tmp_path / "b", source=takes, captions=table, origin=ORIGIN, skeleton="humanml3d", processes=1, progress=False
-    )
+    options = Takes(takes, ORIGIN, captions=table, skeleton="humanml3d")
+    two = build_bvh(tmp_path / "b", options, processes=1, progress=False)
     assert one.facts.digest == two.facts.digest
 
 
@@ -188,7 +186,9 @@ def test_the_data_module_builds_once_and_again_when_a_source_changes(tmp_path: P
     takes, table = write_takes(tmp_path)
 
     def module(**options: object) -> BVH:
-        return BVH(str(takes), str(table), ORIGIN, skeleton="humanml3d", root=str(tmp_path / "data"), **options)
+        return BVH(
+            str(takes), ORIGIN, captions=str(table), skeleton="humanml3d", root=str(tmp_path / "data"), **options
+        )
 
     first = module()
     first.prepare_data()
@@ -199,7 +199,7 @@ def test_the_data_module_builds_once_and_again_when_a_source_changes(tmp_path: P
     again.prepare_data()
     assert (first.path / "store.json").stat().st_mtime_ns == written
     assert module(mirror=True).path != first.path
-    assert BVH(str(takes), str(table), Origin("o", "l", "c"), root=str(tmp_path / "data")).path != first.path
+    assert BVH(str(takes), Origin("o", "l", "c"), captions=str(table), root=str(tmp_path / "data")).path != first.path
     table.write_text(table.read_text().replace("take 1", "take one"))
     assert module().path != first.path
     assert first.captions("val") == ["Left foot first.", "take 3"]
@@ -207,9 +207,8 @@ def test_the_data_module_builds_once_and_again_when_a_source_changes(tmp_path: P
 
 def test_features_keep_their_frame_rate_when_it_is_the_files(tmp_path: Path) -> None:
     takes, table = write_takes(tmp_path, clips=2)
-    store = build_bvh(
-        tmp_path / "s", source=takes, captions=table, origin=ORIGIN, skeleton="humanml3d", fps=30, progress=False
-    )
+    options = Takes(takes, ORIGIN, captions=table, skeleton="humanml3d", fps=30)
+    store = build_bvh(tmp_path / "s", options, progress=False)
     assert store.facts.fps == 30
     assert store.lengths.tolist() == [39, 42]
     # One centimetre a frame along x, which is sideways for a body that faces z.

@@ -29,8 +29,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[BVH, float]:
     """Return the data module with its store built, and the seconds that took."""
     module = BVH(
         str(SHARED / "bvh.zip"),
-        str(SHARED / "captions.csv"),
         Origin("Bandai-Namco-Research-Motiondataset", "CC BY-NC 4.0", CITATION),
+        captions=str(SHARED / "captions.csv"),
         skeleton="bandai_namco",
         mirror=True,
         root=str(tmp_path_factory.mktemp("data")),

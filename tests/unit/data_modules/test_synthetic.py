@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from scalemogen.data_modules import Loading, MotionStore, Synthetic, build_synthetic, check_store
-from scalemogen.data_modules.building import synthetic_split
 from scalemogen.data_modules.captions import swap_sides
+from scalemogen.data_modules.conversion import block_split
 from scalemogen.synthetic import generate_clip, mirrored_attributes
 
 
@@ -31,9 +31,9 @@ def test_clips_are_those_of_the_generator(store: MotionStore) -> None:
 
 
 def test_each_block_gives_one_clip_to_validation_and_one_to_test(store: MotionStore) -> None:
-    assert Counter(synthetic_split(i) for i in range(200)) == {"train": 180, "val": 10, "test": 10}
+    assert Counter(block_split(i) for i in range(200)) == {"train": 180, "val": 10, "test": 10}
     assert {name: len(store.indices(name)) for name in store.split_names} == {"train": 36, "val": 1, "test": 1}
-    assert len({tuple(synthetic_split(20 * block + i) for i in range(20)) for block in range(20)}) > 10
+    assert len({tuple(block_split(20 * block + i) for i in range(20)) for block in range(20)}) > 10
 
 
 def test_mirrored_copies_say_what_they_show(store: MotionStore) -> None:
