@@ -183,8 +183,8 @@ def _compare(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _processes() -> Iterator[None]:
-    """Join the other processes where a launcher, such as torchrun, has started several."""
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
+    """Join the other processes where torchrun has started several."""
+    if not dist.is_torchelastic_launched() or dist.is_initialized():
         yield
         return
     dist.init_process_group("gloo")

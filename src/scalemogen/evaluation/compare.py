@@ -123,7 +123,7 @@ def _verdict(test: Welch, column: Column, first: float, second: float, real: flo
 def preservation_statements(first: Mapping[str, Any], second: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     """Return, for every split, what the two tokenizers' errors say on the preservation of the skeleton.
 
-    Only what is in the numbers: who is lower after all scales, by how much, and from which share of the scales on.
+    Only what is in the numbers: who is lower after all scales and by how much, and where both are half-way.
     """
     statements = []
     for split in shared_splits(first, second):
@@ -133,9 +133,9 @@ def preservation_statements(first: Mapping[str, Any], second: Mapping[str, Any],
             room = (mine["interval"][-1] ** 2 + theirs["interval"][-1] ** 2) ** 0.5
             ends = f"{mine['mean'][-1]:.2f} for {names[0]} and {theirs['mean'][-1]:.2f} for {names[1]}"
             if abs(gap) <= room:
-                said = f"no difference beyond the spread over clips (± {room:.2f})"
+                said = f"no difference beyond the 95 % interval over clips (± {room:.2f})"
             else:
-                said = f"{names[gap < 0]} is lower by {abs(gap):.2f} (± {room:.2f} over clips)"
+                said = f"{names[gap < 0]} is lower by {abs(gap):.2f} (± {room:.2f}, 95 % over clips)"
             halves = [curve["mean"][(len(curve["mean"]) - 1) // 2] for curve in (mine, theirs)]
             statements.append(
                 f"{split}, {title}: after all scales {ends}: {said}. After half of the scales {halves[0]:.2f} and"

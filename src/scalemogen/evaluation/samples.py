@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -63,7 +63,7 @@ class Batching:
         return {name: torch.cat([part[name] for part in parts])[back] for name in parts[0]}
 
 
-class Remembered:
+class Remembered(Generic[H]):
     """Values of jobs that come again: each is computed once.
 
     Args:
@@ -74,7 +74,7 @@ class Remembered:
     def __init__(self, run: Callable[[list[H]], Samples], keep: bool = True) -> None:
         self._run = run
         self._keep = keep
-        self._rows: dict[Hashable, int] = {}
+        self._rows: dict[H, int] = {}
         self._values: Samples = {}
 
     def __call__(self, jobs: Sequence[H]) -> Samples:

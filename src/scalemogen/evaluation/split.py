@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from scalemogen.evaluation.attributes import check_facts, fact_scores, has_facts
@@ -223,7 +224,7 @@ class SplitEvaluation:
 
         label = f"{self._split}: several of one sentence, repeat {number + 1} of {self._settings.repeats}"
         made = self._in_batches(jobs, [request.frames for request in jobs], work, label)["distribution"]
-        return made.unflatten(0, (len(chosen), protocol.samples))
+        return rearrange(made, "(t s) e -> t s e", s=protocol.samples)
 
     def request(self, item: Item, purpose: str, *number: int) -> Request:
         """Return the motion that is generated for an item; its seed depends on the clip, not on its place."""

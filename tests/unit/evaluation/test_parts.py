@@ -17,6 +17,7 @@ from scalemogen.evaluation.plots import Series, dots, histogram, lines
 from scalemogen.evaluation.protocols import get_protocol
 from scalemogen.evaluation.scores import Pairs, Scoring
 from scalemogen.evaluation.tokens import TokenCount
+from scalemogen.metrics.functional import r_precision
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -35,6 +36,13 @@ def test_perfect_pairs_are_always_found() -> None:
     assert (scores["r1"], scores["r3"]) == (1.0, 1.0)
     assert scores["mm_dist"] == pytest.approx(0.0, abs=1e-6)
     assert scores["matching_score"] == pytest.approx(1.0)
+
+
+def test_hits_are_what_r_precision_averages() -> None:
+    texts, motions, rules = random(23, 5), random(23, 5, seed=1), scoring("default", 7)
+    pools = rules.pools([str(at) for at in range(23)])
+    scores, expected = rules.pairs(texts, motions, pools).scores(), r_precision(texts, motions, pools)
+    assert [scores[f"r{k}"] for k in (1, 2, 3)] == pytest.approx(list(expected.precision))
 
 
 def test_pools() -> None:
