@@ -72,15 +72,23 @@ def test_no_exception_is_swallowed_whole() -> None:
     assert not found, report(["bare except:", *found])
 
 
+# Reads the published word lists by an unpickler that refuses every name, so that nothing can be called.
+PLAIN_PICKLES = {"evaluators/words.py"}
+
+
 def test_loading_runs_no_pickled_code() -> None:
     found = []
     for source in sources():
         pickles = {"pickle", "cPickle", "dill", "joblib", "shelve", "cloudpickle"}
         found += [
-            f"{source.label}:{name.line}: import {name.name}" for name in source.imports() if name.parts[0] in pickles
+            f"{source.label}:{name.line}: import {name.name}"
+            for name in source.imports()
+            if name.parts[0] in pickles and source.label not in PLAIN_PICKLES
         ]
         for name, call in source.calls():
             keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+            if name in ("pickle.load", "pickle.loads"):
+                found.append(f"{source.label}:{call.lineno}: {name}")
             if name.endswith("torch.load") and keywords.get("weights_only") != "True":
                 found.append(f"{source.label}:{call.lineno}: torch.load without weights_only=True")
             if name.endswith(("np.load", "numpy.load")) and keywords.get("allow_pickle", "False") != "False":

@@ -5,7 +5,6 @@ Nothing in them is executed: weights are read as plain tensors, arrays without p
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -60,10 +59,8 @@ def read_states(path: Path, parts: tuple[str, ...]) -> dict[str, dict[str, Tenso
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except pickle.UnpicklingError as error:
-        raise UserError(f"{path} is damaged, or holds other objects than tensors; such files are not read") from error
     except Exception as error:  # torch.load raises half a dozen kinds at files that are not its own
-        raise UserError(f"{path} is damaged, or no checkpoint of torch") from error
+        raise UserError(f"{path} is damaged, or holds other objects than tensors; such files are not read") from error
     if not isinstance(checkpoint, dict):
         raise UserError(f"{path} holds a {type(checkpoint).__name__}; it must hold {', '.join(parts)}")
     states: dict[str, dict[str, Tensor]] = {}

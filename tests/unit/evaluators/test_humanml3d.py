@@ -186,7 +186,7 @@ def test_the_digest_knows_weights_statistics_and_words(evaluator: Evaluator) -> 
 
 def test_the_digest_knows_which_word_has_which_vector(folders: dict[str, Path]) -> None:
     words = read_word_vectors(folders["humanml3d"] / "glove")
-    turned = WordVectors(dict(zip(words.rows, reversed(words.rows.values()), strict=True)), words.vectors)
+    turned = WordVectors(dict(zip(words.rows, reversed(list(words.rows.values())), strict=True)), words.vectors)
     assert words.digest != turned.digest
 
 

@@ -100,11 +100,8 @@ def test_a_pickle_that_would_run_something_is_refused_and_runs_nothing(tmp_path:
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_plain_pickles_of_every_protocol_are_read(tmp_path: Path, protocol: int) -> None:
-    value = {"a": [1, 2.5, None, True], "b": ("c", {"d": b"e"})}
+    value = {"a": [1, 2.5, None, True], "b": ("c", {"d": -7})}
     (tmp_path / "x.pkl").write_bytes(pickle.dumps(value, protocol))
-    if protocol < 3:
-        value["b"] = ("c", {"d": "e"})
-        (tmp_path / "x.pkl").write_bytes(pickle.dumps(value, protocol))
     assert read_plain_pickle(tmp_path / "x.pkl") == value
 
 
