@@ -21,6 +21,9 @@ from scalemogen.metrics.functional.neighbours import WEIGHTS
 TRAIN = "train"
 """The split whose clips must not be copied."""
 
+QUERIES = 512
+"""Motions whose distances to all training windows are in memory at a time."""
+
 NEAR = 0.01
 """Share of held-out real motions that are as near to a training clip as counts as near."""
 
@@ -57,11 +60,12 @@ class Reference:
             descriptors: (Q, ...), may hold other values too.
             own: Q clips of the store with which a motion is not compared: the one that it is a part of.
         """
-        clips = torch.tensor([window.clip for window in self.windows])
-        query = {name: descriptors[name] for name in WEIGHTS}
-        labels = [""] * len(clips)
-        found = nearest_labels(query, self.descriptors, labels, exclude=torch.tensor(own)[:, None] == clips)
-        return Neighbours(found.distances, found.indices)
+        clips, mine = torch.tensor([window.clip for window in self.windows]), torch.tensor(own)
+        labels, found = [""] * len(clips), []
+        for rows in torch.arange(len(mine)).split(QUERIES):
+            query = {name: descriptors[name][rows] for name in WEIGHTS}
+            found.append(nearest_labels(query, self.descriptors, labels, exclude=mine[rows, None] == clips))
+        return Neighbours(torch.cat([part.distances for part in found]), torch.cat([part.indices for part in found]))
 
 
 def equal_windows(store: MotionStore, split: str, max_frames: int) -> list[Window]:
