@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
@@ -14,7 +14,20 @@ from tqdm import tqdm
 
 from scalemogen.checkpoints import Bundle, load_model
 from scalemogen.contracts import DataFacts, TokenSpec
-from scalemogen.editing import Edited, Editor, EditRequest, Take, make_take, run_edits
+from scalemogen.editing import (
+    Edited,
+    Editor,
+    EditRequest,
+    Studio,
+    align,
+    bridge,
+    inbetween,
+    make_take,
+    prolong,
+    run_edits,
+    stitch,
+    vary,
+)
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion, Normaliser, get_layout
 from scalemogen.motion.rigid import make_rigid
@@ -24,8 +37,8 @@ GUIDANCE, TEMPERATURE = 7.0, 1.3
 """The paper's sampling, for folders that name none."""
 
 SEEDS = 2**63
-SAME_BONES = 1e-3
-"""Metres by which bones may differ from the skeleton's and still count as them."""
+LONGEST_SECONDS = 600.0
+"""Of one sentence, where a motion is made window by window."""
 
 
 @dataclass(frozen=True)
@@ -220,9 +233,128 @@ class TextToMotion:
         if len(motions) != len(requests):
             raise ValueError(f"{len(requests)} requests for {len(motions)} motions")
         self._seeds(len(requests), [request.seed for request in requests])
-        editor = Editor(self._bundle, self.device)
-        takes = [self._take(motion) for motion in motions]
-        return run_edits(editor, self.facts, takes, requests, self._sampling(guidance, temperature))
+        studio = Studio(Editor(self._bundle, self.device), self.facts, self._sampling(guidance, temperature))
+        return run_edits(studio, [make_take(motion, self.facts) for motion in motions], requests)
+
+    def inbetween(
+        self,
+        motion: Motion,
+        text: str,
+        keep: Sequence[tuple[int, int]],
+        *,
+        seed: int = 0,
+        guidance: float | None = None,
+        temperature: float | None = None,
+    ) -> Motion:
+        """Make all frames of a motion anew but those to keep, so that they lead from one kept range to the next.
+
+        Args:
+            motion: any motion of the model's joints; what it shows in frames that are not kept does not count.
+            text: what the new frames are to show.
+            keep: ranges (first, after the last) of its frames that stay as they are and where they are.
+            seed: of the random numbers.
+            guidance: see `edit`.
+            temperature: see `edit`.
+
+        Raises:
+            UserError: nothing or everything is kept, a range too short or not in the motion; see also `edit`.
+        """
+        studio = self._studio([text], seed, guidance, temperature)
+        return inbetween(studio, make_take(motion, self.facts), text, keep, seed)
+
+    def bridge(
+        self,
+        first: Motion,
+        second: Motion,
+        text: str,
+        seconds: float,
+        *,
+        seed: int = 0,
+        guidance: float | None = None,
+        temperature: float | None = None,
+    ) -> Motion:
+        """Lead from the end of one motion to the start of another by new frames; `second` goes where they end.
+
+        Raises:
+            UserError: see `edit`; a length out of range.
+        """
+        studio = self._studio([text], seed, guidance, temperature)
+        (frames,) = self._lengths(1, seconds, None, LONGEST_SECONDS)
+        return bridge(studio, make_take(first, self.facts), make_take(second, self.facts), text, frames, seed)
+
+    def prolong(
+        self,
+        motion: Motion,
+        text: str,
+        seconds: float,
+        *,
+        seed: int = 0,
+        guidance: float | None = None,
+        temperature: float | None = None,
+    ) -> Motion:
+        """Let a motion go on for some seconds more, as long as one likes; what is there stays as it is.
+
+        Raises:
+            UserError: see `edit`; a length out of range.
+        """
+        studio = self._studio([text], seed, guidance, temperature)
+        (frames,) = self._lengths(1, seconds, None, LONGEST_SECONDS)
+        return prolong(studio, make_take(motion, self.facts), text, frames, seed)
+
+    def stitch(
+        self,
+        texts: Sequence[str],
+        seconds: float | Sequence[float],
+        *,
+        seed: int = 0,
+        guidance: float | None = None,
+        temperature: float | None = None,
+    ) -> Motion:
+        """Make one motion of several sentences, one after the other, each going on from the one before.
+
+        Args:
+            texts: at least one.
+            seconds: one for all or one each.
+            seed: of the random numbers.
+            guidance: see `edit`.
+            temperature: see `edit`.
+
+        Raises:
+            UserError: see `generate`.
+        """
+        studio = self._studio(texts, seed, guidance, temperature)
+        return stitch(studio, texts, self._lengths(len(texts), seconds, None, LONGEST_SECONDS), seed)
+
+    def vary(
+        self,
+        motion: Motion,
+        text: str,
+        count: int = 4,
+        *,
+        keep_scales: int | None = None,
+        seed: int = 0,
+        guidance: float | None = None,
+        temperature: float | None = None,
+    ) -> list[Motion]:
+        """Draw motions like a given one: its coarsest scales stay, the finer ones are drawn anew.
+
+        Args:
+            motion: any motion of the model's joints, no longer than the model's longest.
+            text: what it shows.
+            count: how many.
+            keep_scales: scales that stay, 0 to all; default: half of them.
+            seed: of the first; the next one has the next number.
+            guidance: see `edit`.
+            temperature: see `edit`.
+
+        Raises:
+            UserError: a count or a number of scales out of range; see also `edit`.
+        """
+        if count < 1:
+            raise UserError(f"{count} variations; ask for at least 1")
+        studio = self._studio([text], seed, guidance, temperature)
+        kept = len(self.spec.scales) // 2 if keep_scales is None else keep_scales
+        return vary(studio, make_take(motion, self.facts), text, count, kept, seed)
 
     def prepare(self, motion: Motion) -> Motion:
         """Return a motion as the model sees it: at its frame rate, starting over the origin, one frame shorter.
@@ -266,7 +398,7 @@ class TextToMotion:
         self, requests: Sequence[_Request], guidance: float | None, temperature: float | None
     ) -> list[Motion]:
         """Return the motions of one batch; see `generate`."""
-        bundle = self._bundle
+        bundle, sampling = self._bundle, self._sampling(guidance, temperature)
         if bundle.ar is None or bundle.text is None:
             raise UserError(
                 "this folder holds a tokenizer alone; to generate, train stage 2 on it (`make train-ar`)"
@@ -279,7 +411,8 @@ class TextToMotion:
             bundle.text([request.text for request in requests]).to(self.device),
             sizes,
             generators=seeded_generators([request.seed for request in requests]),
-            **self._sampling(guidance, temperature),
+            guidance=sampling["guidance"],
+            temperature=sampling["temperature"],
         )
         return list(self._motions(bundle.tokenizer.decode(made.latent, sizes), sizes))
 
@@ -299,22 +432,12 @@ class TextToMotion:
 
     def _features(self, motion: Motion) -> Tensor:
         """Return features (T-1, F), as the training data was made."""
-        return self._layout.from_motion(self._aligned(motion).canonical(floor=True))
+        return self._layout.from_motion(align(motion, self.facts).canonical(floor=True))
 
-    def _take(self, motion: Motion) -> Take:
-        return make_take(motion, self._aligned(motion), self._layout)
-
-    def _aligned(self, motion: Motion) -> Motion:
-        """Return the motion on the model's skeleton, at its frame rate, where it stands."""
-        own, skeleton = motion.skeleton, self.facts.skeleton
-        if own.joints != skeleton.joints or own.parents != skeleton.parents:
-            raise UserError(
-                f"the motion has skeleton {own.name} of {len(own.joints)} joints;"
-                f" this model was trained on {skeleton.name} of {len(skeleton.joints)} joints"
-            )
-        same = torch.allclose(motion.bones[1:], torch.tensor(skeleton.offsets)[1:], rtol=0, atol=SAME_BONES)
-        mapped = replace(motion, skeleton=skeleton, offsets=None if same else motion.bones)
-        return mapped.retargeted().resample(self.facts.fps)
+    def _studio(self, texts: Sequence[str], seed: int, guidance: float | None, temperature: float | None) -> Studio:
+        self._check_texts(texts)
+        self._seeds(1, seed)
+        return Studio(Editor(self._bundle, self.device), self.facts, self._sampling(guidance, temperature))
 
     def _check_texts(self, texts: Sequence[str]) -> None:
         if not texts:
@@ -335,16 +458,21 @@ class TextToMotion:
         return seeds
 
     def _lengths(
-        self, count: int, seconds: float | Sequence[float] | None, frames: int | Sequence[int] | None
+        self,
+        count: int,
+        seconds: float | Sequence[float] | None,
+        frames: int | Sequence[int] | None,
+        most: float | None = None,
     ) -> list[int]:
-        """Return the frames of each motion."""
+        """Return the frames of each motion, up to the model's longest, or to `most` seconds."""
         if (seconds is None) == (frames is None):
             raise UserError("give the length as either seconds or frames")
         given: float | Sequence[float] = seconds if seconds is not None else frames if frames is not None else 0
         values = [given] * count if isinstance(given, int | float) else list(given)
         if len(values) != count:
             raise UserError(f"{len(values)} lengths for {count} sentences; give one, or one each")
-        fps, shortest, longest = self.facts.fps, self.min_frames, self.max_frames
+        fps, shortest = self.facts.fps, self.min_frames
+        longest = self.max_frames if most is None else round(most * fps)
         lengths = []
         for value in values:
             length = value * fps if seconds is not None else value

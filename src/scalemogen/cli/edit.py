@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from pathlib import Path
 
-from scalemogen.cli.devices import DEVICES, choose_device
+from scalemogen.cli.devices import choose_device
+from scalemogen.cli.options import add_model_options, frame_range
 from scalemogen.cli.outputs import check_outputs, write_beside
 from scalemogen.cli.parser import Parser
 from scalemogen.editing import STRENGTHS, EditRequest
-from scalemogen.errors import UserError
 from scalemogen.export import read_motion
 from scalemogen.pipeline import TextToMotion
 
@@ -30,13 +29,10 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("motion", type=Path, metavar="MOTION", help="a .bvh or .npz file with the model's joints")
-    parser.add_argument("--model", required=True, metavar="FOLDER", help="model folder that stage 2 wrote")
     parser.add_argument("--text", required=True, metavar="SENTENCE", help="what the result is to show")
     parser.add_argument("--source-text", metavar="SENTENCE", help="what MOTION shows, if known; keeps more of it")
     parser.add_argument("--parts", metavar="NAMES", help='what may change, such as "left arm,head" (default: all)')
-    parser.add_argument(
-        "--frames", type=frame_range, metavar="A:B", help="frames of MOTION that may change, B not included"
-    )
+    parser.add_argument("--frames", metavar="A:B", help="frames of MOTION that may change, B not included")
     parser.add_argument(
         "--strength", choices=STRENGTHS, default="medium", help="how much may change there (default: medium)"
     )
@@ -48,19 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--stay", action="store_true", help="after --frames, keep the place in the world; bends the path inside"
     )
     parser.add_argument("--raw", action="store_true", help="the decoder's output, also where nothing was to change")
-    parser.add_argument("--seed", type=int, default=0, help="of the random numbers (default: 0)")
-    parser.add_argument("--guidance", type=float, help="how closely to follow the text (default: the model's)")
-    parser.add_argument("--temperature", type=float, help="of the sampling (default: the model's)")
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        nargs="+",
-        required=True,
-        metavar="FILE",
-        help=".npz .bvh (the result), .html .mp4 .gif .png (beside the original)",
-    )
-    parser.add_argument("--json", action="store_true", help="print the report as JSON, with displacements by frame")
+    add_model_options(parser, ".npz .bvh (the result), .html .mp4 .gif .png (beside the original)")
     return parser
 
 
@@ -75,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         text=args.text,
         source_text=args.source_text,
         parts=None if args.parts is None else tuple(name for name in args.parts.split(",") if name.strip()),
-        frames=args.frames,
+        frames=None if args.frames is None else frame_range(args.frames),
         strength=args.strength,
         gamma=args.gamma,
         tau=args.tau,
@@ -95,15 +79,3 @@ def run(args: argparse.Namespace) -> int:
         print(edited.report.table())
         print("\n".join(files))
     return 0
-
-
-def frame_range(text: str) -> tuple[int, int]:
-    """Return (20, 60) of "20:60".
-
-    Raises:
-        UserError: not of this form.
-    """
-    match = re.fullmatch(r"\s*(\d+)\s*:\s*(\d+)\s*", text)
-    if match is None:
-        raise UserError(f"'{text}' is no range of frames; write first:end, such as 20:60 for frames 20 to 59")
-    return int(match[1]), int(match[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def write_each(motions: Sequence[Motion], captions: Sequence[str], path: Path) -
     digits = len(str(len(motions)))
     names = [path.with_name(f"{path.stem}-{number:0{digits}d}{path.suffix}") for number in range(1, len(motions) + 1)]
     return [motion.save(name) for motion, name in zip(motions, names, strict=True)]
+
+
+def print_made(motions: Sequence[Motion], files: Sequence[str], as_json: bool) -> None:
+    """Print the files written, or as JSON the files and the length of each motion."""
+    if as_json:
+        made = [{"frames": motion.frames, "seconds": motion.seconds} for motion in motions]
+        print(json.dumps({"motions": made, "files": list(files)}, indent=1))
+    else:
+        print("\n".join(files))
 
 
 def write_beside(original: Motion, result: Motion, titles: tuple[str, str], path: Path) -> None:

@@ -8,7 +8,7 @@ change. Axis letters: T frames, J joints, F features.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,11 +16,8 @@ from torch import Tensor
 
 from scalemogen.motion import FeatureLayout, Motion, make_rigid
 from scalemogen.motion.layouts.base import ROOT
-from scalemogen.motion.rotations import about_y, multiply, slerp
+from scalemogen.motion.rotations import about_y, multiply, slerp, turn_about_y
 from scalemogen.skeletons import Skeleton
-
-BLEND_SECONDS = 0.25
-"""Time over which new motion comes in and goes out again, inside the frames that may change."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def blend(
     source: Tensor,
     new: Tensor,
     weights: Tensor,
-    stay: bool = False,
+    anchor: Tensor | None = None,
 ) -> Blended:
     """Return the source with new motion put in, joint by joint and frame by frame.
 
@@ -82,27 +79,37 @@ def blend(
         source: (T, F) features of a motion whose bones are the skeleton's, in their own units.
         new: (T, F) features that a decoder made.
         weights: (T, J) share of the new motion.
-        stay: bend the path of frames that are in part new so that those after them stay where they are in the source.
+        anchor: (T, F) features whose path the frames without new motion keep; the path between is bent to reach it.
     """
     given = layout.to_motion(source, skeleton, fps)
-    heading, path = (tensor.double() for tensor in layout.root_path(source.double()))
+    heading, path = layout.root_path(source.double())
     rotations, tilt = given.rotations.double(), _tilt(given, heading)
-    touched = weights.amax(1).nonzero()[:, 0].tolist()
-    if touched:
-        rows = slice(touched[0], touched[-1] + 1)
+    runs = runs_of(weights.amax(1) > 0)
+    if runs:
+        rows = slice(runs[0][0], runs[-1][1])
         made = make_rigid(layout.to_motion(new[rows], skeleton, fps))
         made_heading, _ = layout.root_path(new[rows].double())
         share = weights[rows, :, None].double()
-        rotations[rows] = slerp(rotations[rows], made.rotations.double(), share)
-        tilt[rows] = slerp(tilt[rows], _tilt(made, made_heading.double()), share[:, 0])
-        mixed = source.double().clone()
-        mixed[rows, :ROOT] = torch.lerp(mixed[rows, :ROOT], new[rows, :ROOT].double(), share[:, 0])
-        old_heading, old_path = heading, path
-        heading, path = layout.root_path(mixed)
-        if stay:
-            heading, path = _bend(layout, mixed, old_heading, old_path, rows)
-    rotations[:, 0] = multiply(about_y(heading), tilt)
+        turned = slerp(rotations[rows], made.rotations.double(), share)
+        leant = slerp(tilt[rows], _tilt(made, made_heading), share[:, 0])
+        steps = torch.lerp(source[rows, :ROOT].double(), new[rows, :ROOT].double(), share[:, 0])
+        rotations, tilt = _with_rows(rotations, rows, turned), _with_rows(tilt, rows, leant)
+        root = _with_rows(source[:, :ROOT].double(), rows, steps)
+        heading, path = layout.root_path(root) if anchor is None else _bend(layout, root, anchor, runs)
+    turns = multiply(about_y(heading), tilt)
+    rotations = torch.cat((turns[:, None], rotations[:, 1:]), dim=1)
     return Blended(Motion.from_rotations(skeleton, rotations, path, fps), heading)
+
+
+def runs_of(mask: Tensor) -> list[tuple[int, int]]:
+    """Return (first, after the last) of each unbroken run of True in a mask (T,)."""
+    edges = torch.nn.functional.pad(mask.int(), (1, 1)).diff()
+    starts, stops = (edges == 1).nonzero()[:, 0].tolist(), (edges == -1).nonzero()[:, 0].tolist()
+    return list(zip(starts, stops, strict=True))
+
+
+def _with_rows(values: Tensor, rows: slice, new: Tensor) -> Tensor:
+    return torch.cat((values[: rows.start], new, values[rows.stop :]))
 
 
 def _tilt(motion: Motion, heading: Tensor) -> Tensor:
@@ -110,19 +117,34 @@ def _tilt(motion: Motion, heading: Tensor) -> Tensor:
     return multiply(about_y(-heading), motion.rotations[:, 0].double())
 
 
-def _bend(layout: FeatureLayout, mixed: Tensor, heading: Tensor, path: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-    """Return heading (T,) and path (T, 3) of features `mixed` that from `rows.stop` on are those given.
+def _bend(
+    layout: FeatureLayout, root: Tensor, anchor: Tensor, runs: Sequence[tuple[int, int]]
+) -> tuple[Tensor, Tensor]:
+    """Return heading (T,) and path (T, 3) of root channels (T, 4) that outside `runs` are those of `anchor`.
 
-    What the path lacks there, first in direction, then in place, is spread over the frames before, without corners.
+    What lacks after a run, first in direction, then in place, is spread over it without corners. A run at the start
+    comes from anywhere, so it is moved and turned as a whole; one at the end leads anywhere.
     """
-    stop = rows.stop
-    reached, _ = layout.root_path(mixed)
-    if stop == len(mixed):
-        return layout.root_path(mixed)
-    share = smoothstep(torch.linspace(0.0, 1.0, stop - rows.start + 1, dtype=mixed.dtype))
-    lack = torch.remainder(heading[stop] - reached[stop] + math.pi, 2 * math.pi) - math.pi
-    turned = mixed.clone()
-    turned[rows, 0] += lack * share.diff() / layout.turn
-    bent_heading, bent = layout.root_path(turned)
-    bent[rows] += share[:-1, None] * (path[stop] - bent[stop])
-    return torch.cat((bent_heading[:stop], heading[stop:])), torch.cat((bent[:stop], path[stop:]))
+    frames = len(root)
+    goal_heading, goal = layout.root_path(anchor.double())
+    start_heading = root.new_zeros(())
+    shares = [(stop, _share(frames, start, stop, root.dtype)) for start, stop in runs if stop < frames]
+    for stop, share in shares:
+        lack = goal_heading[stop] - start_heading - layout.root_path(root)[0][stop]
+        lack = torch.remainder(lack + math.pi, 2 * math.pi) - math.pi
+        start_heading = start_heading + lack * share[0]
+        more = torch.nn.functional.pad(lack * share.diff() / layout.turn, (0, 1))
+        root = torch.cat((root[:, :1] + more[:, None], root[:, 1:]), dim=1)
+    heading, path = layout.root_path(root)
+    path = turn_about_y(path, start_heading.expand(frames))
+    for stop, share in shares:
+        path = path + share[:, None] * (goal[stop] - path[stop])
+    return heading + start_heading, path
+
+
+def _share(frames: int, start: int, stop: int, dtype: torch.dtype) -> Tensor:
+    """Return (T,) how much of a correction is reached: 0 up to `start`, rising over the run to 1 at `stop`."""
+    if start == 0:
+        return torch.ones(frames, dtype=dtype)
+    index = torch.arange(frames, dtype=dtype)
+    return smoothstep((index - start) / (stop - start))

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from einops import reduce
 from torch import Tensor
 
 from scalemogen.checkpoints import Bundle
@@ -93,6 +94,11 @@ class Editor:
         """Frames of a latent time cell."""
         return self._tokenizer.spec.frames_per_cell
 
+    @property
+    def parts(self) -> int:
+        """G."""
+        return self._tokenizer.spec.parts
+
     @torch.no_grad()
     def redraw(
         self,
@@ -113,7 +119,7 @@ class Editor:
         Raises:
             UserError: a sentence too long, γ, guidance or temperature out of range.
         """
-        pyramid = self._tokenizer.pyramid
+        pyramid, guidance, temperature = self._tokenizer.pyramid, sampling["guidance"], sampling["temperature"]
         lengths = torch.tensor([len(window.features) for window in windows], device=self._device)
         rows = [self._normaliser.normalise(window.features) for window in windows]
         latent = self._tokenizer.encode(torch.nn.utils.rnn.pad_sequence(rows, True).to(self._device), lengths)
@@ -122,7 +128,9 @@ class Editor:
         if tau is not None:
             known = torch.tensor([window.source_text is not None for window in windows], device=self._device)
             texts = self._words([window.source_text or window.text for window in windows])
-            probabilities = source_probabilities(self._ar, pyramid, source, texts, known, **sampling)
+            probabilities = source_probabilities(
+                self._ar, pyramid, source, texts, known, guidance=guidance, temperature=temperature
+            )
         region = self._cells([window.region for window in windows], latent.shape[1])
         made = edit(
             self._ar,
@@ -135,7 +143,8 @@ class Editor:
             probabilities=probabilities,
             gamma=gamma,
             tau=tau or 0.0,
-            **sampling,
+            guidance=guidance,
+            temperature=temperature,
         )
         kept = torch.stack(kept_bits(pyramid, source.maps, made.maps, region), 1).tolist()
         features = self._normaliser.denormalise(self._tokenizer.decode(made.latent, lengths).float().cpu())
@@ -145,10 +154,11 @@ class Editor:
         ]
 
     def _words(self, sentences: list[str]) -> TextFeatures:
-        return self._text(sentences).to(self._device)
+        words: TextFeatures = self._text(sentences)
+        return words.to(self._device)
 
     def _cells(self, regions: Sequence[Tensor], cells: int) -> Tensor:
         """Return (B, N, G) bool, True where a latent cell holds a frame that may change."""
         size = self._tokenizer.spec.frames_per_cell
         padded = [torch.nn.functional.pad(region, (0, 0, 0, cells * size - len(region))) for region in regions]
-        return torch.stack([region.unflatten(0, (cells, size)).any(1) for region in padded]).to(self._device)
+        return reduce(torch.stack(padded).to(self._device), "b (n t) g -> b n g", "any", t=size)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from scalemogen.contracts import DataFacts
-from scalemogen.editing.blend import BLEND_SECONDS, blend, joint_weights, time_weights
-from scalemogen.editing.editor import Editor, Redrawn, Window, time_region
+from scalemogen.editing.blend import blend, joint_weights, time_weights
+from scalemogen.editing.editor import Redrawn, Window, time_region
 from scalemogen.editing.parts import part_numbers
 from scalemogen.editing.report import EditReport, measure
 from scalemogen.editing.request import EditRequest
+from scalemogen.editing.studio import Studio
 from scalemogen.editing.take import Take, place
 from scalemogen.errors import UserError
-from scalemogen.motion import Motion, get_layout
+from scalemogen.motion import Motion
 
 
 @dataclass(frozen=True)
@@ -45,42 +45,38 @@ class _Plan:
 
 
 def run_edits(
-    editor: Editor,
-    facts: DataFacts,
+    studio: Studio,
     takes: Sequence[Take],
     requests: Sequence[EditRequest],
-    sampling: Mapping[str, float],
 ) -> list[Edited]:
     """Edit motions, those that share γ and τ in one batch.
 
     Args:
-        editor: the model.
-        facts: of its training data.
+        studio: the model.
         takes: motions.
         requests: one a motion.
-        sampling: guidance and temperature.
 
     Raises:
         UserError: unknown parts; frames outside the motion; a motion too short, or too long without frames; γ, guidance
             or temperature out of range; a sentence too long.
     """
-    plans = [_plan(editor, facts, take, request) for take, request in zip(takes, requests, strict=True)]
+    plans = [_plan(studio, take, request) for take, request in zip(takes, requests, strict=True)]
     rules: dict[tuple[int, float | None], list[int]] = {}
     for row, request in enumerate(requests):
-        gamma, tau = request.rule(editor.scales)
-        rules.setdefault((gamma, None if request.fresh else tau), []).append(row)
+        rules.setdefault(request.rule(studio.editor.scales), []).append(row)
     drawn: dict[int, Redrawn] = {}
     for (gamma, tau), rows in rules.items():
-        windows = [_window(facts, takes[row], requests[row], plans[row]) for row in rows]
-        drawn.update(zip(rows, editor.redraw(windows, sampling, gamma=gamma, tau=tau), strict=True))
+        windows = [_window(studio, takes[row], requests[row], plans[row]) for row in rows]
+        drawn.update(zip(rows, studio.editor.redraw(windows, studio.sampling, gamma=gamma, tau=tau), strict=True))
     return [
-        _finish(facts, take, request, plan, drawn[row])
+        _finish(studio, take, request, plan, drawn[row])
         for row, (take, request, plan) in enumerate(zip(takes, requests, plans, strict=True))
     ]
 
 
-def _plan(editor: Editor, facts: DataFacts, take: Take, request: EditRequest) -> _Plan:
+def _plan(studio: Studio, take: Take, request: EditRequest) -> _Plan:
     """Choose the window: all of a motion that the model can take, else what surrounds the frames that may change."""
+    editor, facts = studio.editor, studio.facts
     parts = part_numbers(facts.skeleton, request.parts)
     total, longest, cell, fps = len(take.features), editor.max_frames, editor.frames_per_cell, facts.fps
     if total < cell:
@@ -99,26 +95,26 @@ def _plan(editor: Editor, facts: DataFacts, take: Take, request: EditRequest) ->
     return _Plan(first, last, start, min(total, start + longest), parts)
 
 
-def _window(facts: DataFacts, take: Take, request: EditRequest, plan: _Plan) -> Window:
+def _window(studio: Studio, take: Take, request: EditRequest, plan: _Plan) -> Window:
     size = plan.stop - plan.start
-    region = time_region(size, plan.first - plan.start, plan.last - plan.start, plan.parts, len(facts.skeleton.parts))
+    region = time_region(size, plan.first - plan.start, plan.last - plan.start, plan.parts, studio.editor.parts)
     return Window(take.features[plan.start : plan.stop], request.text, region, request.seed, request.source_text)
 
 
-def _finish(facts: DataFacts, take: Take, request: EditRequest, plan: _Plan, drawn: Redrawn) -> Edited:
+def _finish(studio: Studio, take: Take, request: EditRequest, plan: _Plan, drawn: Redrawn) -> Edited:
     """Put the new motion into the given one, and compare."""
-    layout, skeleton, fps = get_layout(facts.layout), facts.skeleton, facts.fps
+    layout, skeleton, fps = studio.layout, studio.facts.skeleton, studio.facts.fps
     total = len(take.features)
     new = torch.cat((take.features[: plan.start], drawn.features, take.features[plan.stop :]))
     if request.compose:
-        over_time = time_weights(total, plan.first, plan.last, round(BLEND_SECONDS * fps))
+        over_time = time_weights(total, plan.first, plan.last, studio.blend_frames)
         weights = joint_weights(skeleton, plan.parts, over_time)
     else:
         index = torch.arange(total)
         shown = ((index >= plan.start) & (index < plan.stop)).double()
         weights = joint_weights(skeleton, part_numbers(skeleton, None), shown)
     before = blend(layout, skeleton, fps, take.features, new, torch.zeros_like(weights))
-    after = blend(layout, skeleton, fps, take.features, new, weights, stay=request.stay)
+    after = blend(layout, skeleton, fps, take.features, new, weights, take.features if request.stay else None)
     report = measure(before, after, drawn.kept)
-    motions = (place(blended.motion, before.motion, take.motion) for blended in (after, before))
-    return Edited(*motions, report)
+    result, original = (place(blended.motion, before.motion, take.motion) for blended in (after, before))
+    return Edited(result, original, report)

@@ -13,7 +13,7 @@ SIDES = ("left ", "right ")
 
 def part_names(skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
     """Return part numbers by name: each part under its own, and pairs under their plural ("arms", "legs")."""
-    names = {name.lower(): (number,) for number, name in enumerate(skeleton.parts)}
+    names: dict[str, tuple[int, ...]] = {name.lower(): (number,) for number, name in enumerate(skeleton.parts)}
     for name in list(names):
         for side, other in (SIDES, SIDES[::-1]):
             if name.startswith(side) and other + name.removeprefix(side) in names:

@@ -78,13 +78,8 @@ class EditRequest:
         if self.tau is not None and not (math.isfinite(self.tau) and 0.0 <= self.tau <= 1.0):
             raise UserError(f"tau is {self.tau:g}; a difference of probabilities lies in 0 to 1")
 
-    @property
-    def fresh(self) -> bool:
-        """Whether every bit inside the region is drawn without regard to the source."""
-        return self.tau is None and STRENGTHS[self.strength].tau is None
-
-    def rule(self, scales: int) -> tuple[int, float]:
-        """Return (γ, τ) for a model of K scales."""
+    def rule(self, scales: int) -> tuple[int, float | None]:
+        """Return (γ, τ) for a model of K scales; τ None = every later bit is drawn without regard to the source."""
         usual = STRENGTHS[self.strength]
         gamma = round(usual.kept_scales * scales) if self.gamma is None else self.gamma
-        return gamma, (usual.tau or 0.0) if self.tau is None else self.tau
+        return gamma, usual.tau if self.tau is None else self.tau

@@ -8,9 +8,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from scalemogen.contracts import DataFacts
 from scalemogen.errors import UserError
-from scalemogen.motion import FeatureLayout, Motion
+from scalemogen.motion import Motion, get_layout
 from scalemogen.motion.rotations import about_y, inverse, multiply, slerp, turn_about_y
+
+SAME_BONES = 1e-3
+"""Metres by which bones may differ from the skeleton's and still count as them."""
 
 SLACK = 1e-6
 """Of a frame: what rounding may add to a frame number at another rate."""
@@ -49,17 +53,33 @@ class Take:
         return start, max(stop, start + 1)
 
 
-def make_take(motion: Motion, aligned: Motion, layout: FeatureLayout) -> Take:
-    """Return a take.
+def align(motion: Motion, facts: DataFacts) -> Motion:
+    """Return a motion on a model's skeleton, at its frame rate, where it stands.
+
+    Raises:
+        UserError: the motion has other joints.
+    """
+    own, skeleton = motion.skeleton, facts.skeleton
+    if own.joints != skeleton.joints or own.parents != skeleton.parents:
+        raise UserError(
+            f"the motion has skeleton {own.name} of {len(own.joints)} joints;"
+            f" this model was trained on {skeleton.name} of {len(skeleton.joints)} joints"
+        )
+    same = torch.allclose(motion.bones[1:], torch.tensor(skeleton.offsets)[1:], rtol=0, atol=SAME_BONES)
+    mapped = replace(motion, skeleton=skeleton, offsets=None if same else motion.bones)
+    return mapped.retargeted().resample(facts.fps)
+
+
+def make_take(motion: Motion, facts: DataFacts) -> Take:
+    """Return a motion as a model of these facts takes it.
 
     Features look one frame ahead; so that no frame is lost, the motion first gets one more that goes on as it ended.
 
-    Args:
-        motion: as it was given.
-        aligned: the same with the model's joints, bones and rate.
-        layout: the model's.
+    Raises:
+        UserError: the motion has other joints.
     """
-    features = layout.from_motion(_with_next_frame(aligned).canonical(floor=True))
+    aligned = align(motion, facts)
+    features = get_layout(facts.layout).from_motion(_with_next_frame(aligned).canonical(floor=True))
     return Take(features, aligned, motion.frames, motion.fps)
 
 

@@ -10,12 +10,13 @@ from scalemogen.sampling.bits import (
 )
 from scalemogen.sampling.edit import abduct_uniforms, edit, kept_bits, source_probabilities
 from scalemogen.sampling.edit_reference import reference_decide, reference_region
-from scalemogen.sampling.generate import Decide, Generated, Hold, generate
+from scalemogen.sampling.generate import Decide, Generated, Hold, Watch, generate, watching
 
 __all__ = [
     "Decide",
     "Generated",
     "Hold",
+    "Watch",
     "abduct_uniforms",
     "bit_probability",
     "draw_uniforms",
@@ -29,4 +30,5 @@ __all__ = [
     "seeded_generators",
     "source_probabilities",
     "temperature_schedule",
+    "watching",
 ]

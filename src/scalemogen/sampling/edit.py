@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from scalemogen.ar import NextScaleTransformer
@@ -75,7 +76,7 @@ def source_probabilities(
     per_scale = pyramid.split(logits.flatten(2), cells)
     probabilities = []
     for k, flat in enumerate(per_scale):
-        both = flat.unflatten(-1, (-1, 2))
+        both = rearrange(flat, "b n g (d two) -> b n g d two", two=2)
         null = both[batch:] if guided else None
         probabilities.append(bit_probability(both[:batch], temperatures[k], strengths[k], null))
     return tuple(probabilities)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +24,21 @@ Decide = Callable[[int, Tensor, Tensor], Tensor]
 
 Hold = Callable[[int, Tensor], Tensor]
 """Changes the running sum after a scale: (scale, sum of codes) to sum; each (B, N, G, D)."""
+
+Watch = Callable[[int, int], None]
+"""Hears of every scale that is done: (scales done, K)."""
+
+_WATCH: ContextVar[Watch | None] = ContextVar("watch", default=None)
+
+
+@contextmanager
+def watching(watch: Watch) -> Iterator[None]:
+    """Have every generation of this thread inside the block, edits among them, tell `watch` of each scale."""
+    token = _WATCH.set(watch)
+    try:
+        yield
+    finally:
+        _WATCH.reset(token)
 
 
 @dataclass(frozen=True)
@@ -92,7 +108,7 @@ def generate(
     if uniforms is None and generators is not None:
         uniforms = draw_uniforms(valid, [groups for _, groups in sizes], pyramid.spec.bits, generators)
 
-    guided = any(strengths)
+    guided, watch = any(strengths), _WATCH.get()
     total = torch.zeros(batch, cells, pyramid.spec.parts, pyramid.spec.bits, device=lengths.device)
     chosen, probabilities = [], []
     with evaluating(transformer):
@@ -113,6 +129,8 @@ def generate(
                 total = hold(k, total)
             chosen.append(bits)
             probabilities.append(probability)
+            if watch is not None:
+                watch(k + 1, pyramid.scales)
     return Generated(TokenMaps(tuple(chosen), valid), total, tuple(probabilities))
 
 

@@ -1,0 +1,46 @@
+"""`scalemogen stitch`: several sentences, one motion."""
+
+from __future__ import annotations
+
+import argparse
+
+from scalemogen.cli.devices import choose_device
+from scalemogen.cli.options import add_model_options
+from scalemogen.cli.outputs import check_outputs, print_made, write_each
+from scalemogen.cli.parser import Parser
+from scalemogen.pipeline import TextToMotion
+
+EXAMPLE = """example:
+  scalemogen stitch --model runs/demo/model --text "a person walks forward" --text "a person sits down" \\
+    --text "a person waves" --seconds 6 3 4 --out scene.bvh scene.html"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
+    parser = Parser(
+        prog="scalemogen stitch",
+        description="Make one motion of several sentences, each going on from the one before, as long as one likes.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--text", action="append", required=True, metavar="SENTENCE", help="give it once a sentence")
+    parser.add_argument(
+        "--seconds", type=float, nargs="+", default=[4.0], metavar="S", help="one for all or one each (default: 4)"
+    )
+    add_model_options(parser, ".npz .bvh .mp4 .gif .html .png")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make and write.
+
+    Raises:
+        UserError: see `TextToMotion.stitch`; a file that cannot be written.
+    """
+    check_outputs(args.out)
+    seconds = args.seconds[0] if len(args.seconds) == 1 else args.seconds
+    model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
+    made = model.stitch(args.text, seconds, seed=args.seed, guidance=args.guidance, temperature=args.temperature)
+    title = " / ".join(args.text)
+    print_made([made], [str(file) for path in args.out for file in write_each([made], [title], path)], args.json)
+    return 0
