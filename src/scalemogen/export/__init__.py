@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from scalemogen.export.bvh import write_bvh
+from scalemogen.export.csv_file import write_csv
+from scalemogen.export.glb import write_glb
 from scalemogen.export.npz import read_npz, write_npz
-from scalemogen.export.page import gallery, write_html
+from scalemogen.export.page import gallery, viewer_file, viewer_record, write_html
 from scalemogen.export.reading import read_motion
 from scalemogen.export.sheet import contact_sheet
 from scalemogen.export.video import film, write_gif, write_mp4
@@ -18,15 +20,27 @@ __all__ = [
     "gallery",
     "read_motion",
     "read_npz",
+    "viewer_file",
+    "viewer_record",
     "write_bvh",
+    "write_csv",
     "write_gif",
+    "write_glb",
     "write_html",
     "write_mp4",
     "write_npz",
 ]
 
 FORMATS: Mapping[str, Writer] = MappingProxyType(
-    {".bvh": write_bvh, ".npz": write_npz, ".mp4": write_mp4, ".gif": write_gif, ".html": write_html}
+    {
+        ".bvh": write_bvh,
+        ".glb": write_glb,
+        ".npz": write_npz,
+        ".csv": write_csv,
+        ".mp4": write_mp4,
+        ".gif": write_gif,
+        ".html": write_html,
+    }
 )
 """Writers by suffix."""
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from scalemogen.export.camera import Camera
-from scalemogen.export.figure import COLOURS, HEAD_RADIUS, Array, Figure
+from scalemogen.export.figure import COLOURS, HEAD_RADIUS, MIDDLE, Array, Figure, tinted
 
 OVERSAMPLING = 2
 PAPER, FLOOR, GRID = (255, 255, 255), (240, 242, 245), (214, 218, 225)
@@ -169,6 +169,6 @@ def _draw_body(brush: _Brush, figure: Figure, frame: int) -> None:
     depths = brush.depth(ends).mean(axis=1)
     for index in np.argsort(depths):
         brush.rim(ends[index])
-        brush.bone(ends[index], COLOURS[figure.sides[index]], BONE_WIDTH)
+        brush.bone(ends[index], tinted(figure.sides[index], figure.tints[index]), BONE_WIDTH)
     for head in figure.heads[frame]:
-        brush.ball(head, COLOURS[2], HEAD_RADIUS)
+        brush.ball(head, COLOURS[MIDDLE], HEAD_RADIUS)

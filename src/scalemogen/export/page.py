@@ -54,25 +54,27 @@ def gallery(
     heads = [""] * len(motions) if titles is None else list(titles)
     if not motions or len(captions) != len(motions) or len(heads) != len(motions):
         raise ValueError(f"a page of {len(motions)} motions, {len(captions)} captions, {len(heads)} titles")
-    records = [_record(*item) for item in zip(motions, captions, heads, strict=True)]
+    records = [viewer_record(*item) for item in zip(motions, captions, heads, strict=True)]
     page = _page(title, records)
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
-def _record(motion: Motion, caption: str, title: str) -> dict[str, Any]:
-    """Return what viewer.js calls a motion."""
+def viewer_record(motion: Motion, caption: str, title: str) -> dict[str, Any]:
+    """Return what viewer.js calls a motion, as plain values."""
     figure = figure_of(motion)
     points = np.concatenate([figure.positions, figure.heads, figure.facing, steady_targets(figure)[:, None]], axis=1)
     encoded = base64.b64encode(points.astype("<f4").tobytes()).decode("ascii")
     return {"title": title, "caption": caption, **document_of(figure), "points": encoded}
 
 
+def viewer_file(name: str) -> str:
+    """Return a file of the viewer: page.html, viewer.css or viewer.js."""
+    return resources.files("scalemogen.export").joinpath("viewer", name).read_text(encoding="utf-8")
+
+
 def _page(title: str, records: list[dict[str, Any]]) -> str:
-    folder = resources.files("scalemogen.export").joinpath("viewer")
-    template, style, script = (
-        folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "viewer.css", "viewer.js")
-    )
+    template, style, script = (viewer_file(name) for name in ("page.html", "viewer.css", "viewer.js"))
     # "<" could end the script element that holds the text.
     motions = json.dumps(records, allow_nan=False).replace("<", "\\u003c")
     values = {"title": html.escape(title), "style": style, "script": script, "motions": motions}

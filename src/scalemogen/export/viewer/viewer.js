@@ -12,9 +12,10 @@ const DISTANCE = 4;
 const BONE = 0.045;
 const HEAD = 0.1;
 const FLOOR_MARGIN = 0.7;
+const PICK = 14;
 const SPEEDS = [0.25, 0.5, 1, 2];
 const SIDES = ["left", "right", "middle"];
-const COLOURS = ["left", "right", "middle", "paper", "floor", "grid", "shadow", "path", "arrow"];
+const COLOURS = ["left", "right", "middle", "paper", "floor", "grid", "shadow", "path", "arrow", "mark"];
 
 class MotionClip {
   constructor(record) {
@@ -80,6 +81,7 @@ class MotionPanel {
     this.viewer = viewer;
     this.clip = clip;
     this.visible = true;
+    this.marked = new Set();
     const figure = element("figure");
     this.canvas = element("canvas", figure);
     this.canvas.setAttribute("role", "img");
@@ -103,8 +105,23 @@ class MotionPanel {
     pen.lineCap = pen.lineJoin = "round";
     pen.clearRect(0, 0, size, size);
     const brush = new Brush(pen, camera, ratio);
+    this.drawn = { camera, pose, ratio };
     this.drawFloor(brush, pose, colours);
     this.drawBody(brush, pose, colours, view.pitch);
+  }
+
+  /** Tells the page, by a "pick" event with the joint that ends it, which bone is under a point of the window. */
+  pick(clientX, clientY) {
+    if (!this.drawn) return;
+    const { camera, pose, ratio } = this.drawn;
+    const box = this.canvas.getBoundingClientRect();
+    const point = { x: (clientX - box.left) * ratio, y: (clientY - box.top) * ratio };
+    const joints = pose.joints.map((joint) => camera.project(joint));
+    const near = this.clip.bones
+      .map(([parent, child]) => ({ joint: child, distance: distanceTo(point, joints[parent], joints[child]) }))
+      .sort((one, other) => one.distance - other.distance)[0];
+    if (!near || near.distance > PICK * ratio) return;
+    this.canvas.dispatchEvent(new CustomEvent("pick", { detail: { joint: near.joint }, bubbles: true }));
   }
 
   drawFloor(brush, pose, colours) {
@@ -148,7 +165,7 @@ class MotionPanel {
     }
     const items = clip.bones.map(([parent, child, side]) => {
       const ends = [pose.joints[parent], pose.joints[child]];
-      return { ends, colour: colours[SIDES[side]], depth: brush.depth(mix(...ends, 0.5)) };
+      return { ends, colour: colours[this.marked.has(child) ? "mark" : SIDES[side]], depth: brush.depth(mix(...ends, 0.5)) };
     });
     pose.heads.forEach((centre) => items.push({ centre, colour: colours.middle, depth: brush.depth(centre) }));
     items.sort((one, other) => one.depth - other.depth);
@@ -161,6 +178,14 @@ class MotionPanel {
       }
     }
   }
+}
+
+/** Distance of a point from the line between two others, in the plane. */
+function distanceTo(point, start, end) {
+  const [dx, dy] = [end.x - start.x, end.y - start.y];
+  const along = ((point.x - start.x) * dx + (point.y - start.y) * dy) / Math.max(dx * dx + dy * dy, 1e-9);
+  const share = Math.min(Math.max(along, 0), 1);
+  return Math.hypot(point.x - start.x - share * dx, point.y - start.y - share * dy);
 }
 
 /** Draws lines and discs given in metres. */
@@ -226,20 +251,33 @@ class Brush {
 /** Panels, the clock and the view they share, and the controls. `#t=1.5` in the address opens paused at 1.5 s. */
 class MotionViewer {
   constructor(place, controls, records) {
-    this.clips = records.map((record) => new MotionClip(record));
-    this.panels = this.clips.map((clip) => new MotionPanel(this, clip));
-    place.replaceChildren(...this.panels.map((panel) => panel.figure));
-    if (records.length <= 4) place.style.setProperty("--panel", "420px");
-    this.seconds = Math.max(...this.clips.map((clip) => clip.seconds));
-    const start = /[#&]t=([\d.]+)/.exec(window.location.hash);
-    this.time = start ? Math.min(Number(start[1]), this.seconds) : 0;
-    this.playing = !start && !window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.place = place;
     this.speed = 1;
     this.resetView();
     this.addControls(controls);
     this.watch();
+    this.show(records);
+    const start = /[#&]t=([\d.]+)/.exec(window.location.hash);
+    if (start) this.time = Math.min(Number(start[1]), this.seconds);
+    this.playing = !start && !window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.last = performance.now();
     requestAnimationFrame((now) => this.tick(now));
+  }
+
+  /** Puts motions in the place of those shown; view and speed stay. */
+  show(records) {
+    this.clips = records.map((record) => new MotionClip(record));
+    this.panels = this.clips.map((clip) => new MotionPanel(this, clip));
+    this.place.replaceChildren(...this.panels.map((panel) => panel.figure));
+    this.place.style.setProperty("--panel", records.length <= 4 ? "420px" : "300px");
+    this.seconds = Math.max(...this.clips.map((clip) => clip.seconds));
+    this.scrub.max = this.seconds;
+    this.time = 0;
+    this.seen.disconnect();
+    for (const panel of this.panels) {
+      this.seen.observe(panel.canvas);
+      this.watchPointer(panel);
+    }
   }
 
   resetView() {
@@ -251,7 +289,7 @@ class MotionViewer {
     play.type = "button";
     play.addEventListener("click", () => this.toggle());
     const scrub = element("input");
-    Object.assign(scrub, { type: "range", min: 0, max: this.seconds, step: "any" });
+    Object.assign(scrub, { type: "range", min: 0, step: "any" });
     scrub.setAttribute("aria-label", "time");
     scrub.addEventListener("input", () => this.seek(Number(scrub.value)));
     const clock = element("output");
@@ -271,22 +309,28 @@ class MotionViewer {
     };
     readColours();
     theme.addEventListener("change", readColours);
-    const seen = new IntersectionObserver((entries) => {
-      for (const entry of entries) {
-        this.panels.find((panel) => panel.canvas === entry.target).visible = entry.isIntersecting;
+    this.seen = new IntersectionObserver((entries) => {
+      for (const panel of this.panels) {
+        const seen = entries.findLast((entry) => entry.target === panel.canvas);
+        if (seen) panel.visible = seen.isIntersecting;
       }
     });
-    for (const { canvas } of this.panels) {
-      seen.observe(canvas);
-      this.watchPointer(canvas);
-    }
     window.addEventListener("keydown", (event) => this.onKey(event));
   }
 
-  watchPointer(canvas) {
-    canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
+  watchPointer(panel) {
+    const { canvas } = panel;
+    let moved = 0;
+    canvas.addEventListener("pointerdown", (event) => {
+      moved = 0;
+      canvas.setPointerCapture(event.pointerId);
+    });
+    canvas.addEventListener("pointerup", (event) => {
+      if (moved < 5) panel.pick(event.clientX, event.clientY);
+    });
     canvas.addEventListener("pointermove", (event) => {
       if (!canvas.hasPointerCapture(event.pointerId)) return;
+      moved += Math.abs(event.movementX) + Math.abs(event.movementY);
       this.view.yaw -= event.movementX * 0.01;
       this.view.pitch = Math.min(Math.max(this.view.pitch + event.movementY * 0.01, -0.2), 1.5);
     });
@@ -299,7 +343,7 @@ class MotionViewer {
   }
 
   onKey(event) {
-    if (event.target.matches("input, select, button, textarea")) return;
+    if (event.target.matches("input, select, button, textarea, summary, a")) return;
     const steps = { ArrowLeft: -1, ArrowRight: 1 };
     if (event.key === " ") this.toggle();
     else if (event.key in steps) this.seek(this.time + steps[event.key] / this.clips[0].fps);
