@@ -11,7 +11,7 @@ from scalemogen.files import digest_json
 
 
 class MotionFiles:
-    """All files of one suffix under a folder or in a zip archive.
+    """All files of one suffix under a folder or in a zip archive, but for hidden ones.
 
     Args:
         source: the folder or the archive.
@@ -30,7 +30,12 @@ class MotionFiles:
         if not self.source.exists():
             raise UserError(f"{self.source}: no such folder or archive")
         listing = self._list_folder() if self.source.is_dir() else self._list_archive()
-        listing = sorted(entry for entry in listing if entry[0].lower().endswith(suffix))
+        # Archives from a Mac hold a hidden "._NAME" beside every file.
+        listing = sorted(
+            entry
+            for entry in listing
+            if entry[0].lower().endswith(suffix) and not PurePosixPath(entry[0]).name.startswith(".")
+        )
         if not listing:
             raise UserError(f"{self.source}: holds no {suffix} file")
         self.names = tuple(name for name, *_ in listing)

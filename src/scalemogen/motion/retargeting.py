@@ -112,7 +112,7 @@ def _swing(joint: int, target: Skeleton, sources: Sequence[int | None], placed: 
 @lru_cache(maxsize=8)
 def _ends(skeleton: Skeleton) -> dict[int, int]:
     """Return the bones of arms and legs down to wrists and ankles, and collars: the joint at each end by its start."""
-    found = {}
+    found: dict[int, int] = {}
     for limb in find_limbs(skeleton):
         found |= {limb.upper: limb.hinge, limb.hinge: limb.lower}
         collar = skeleton.parents[limb.upper]

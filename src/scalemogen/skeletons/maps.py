@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -76,7 +77,7 @@ class JointMap:
             if not (math.hypot(*x) and math.hypot(*y)) or abs(sum(a * b for a, b in zip(x, y, strict=True))) > SQUARE:
                 raise UserError(f"map {self.name}: rest of {joint}: axes {x} and {y} are not at right angles")
 
-    @property
+    @cached_property
     def target(self) -> Skeleton:
         """The skeleton to put motions on."""
         return get_skeleton(self.skeleton)

@@ -108,6 +108,12 @@ def test_files_without_words_train_a_tokenizer_only(tmp_path: Path) -> None:
     assert check_store(store).clean
 
 
+def test_hidden_files_do_not_count(tmp_path: Path) -> None:
+    for name in ("._walk", "walk"):
+        (tmp_path / f"{name}.bvh").write_text("")
+    assert MotionFiles(tmp_path).names == ("walk.bvh",)
+
+
 def test_equal_names_in_two_folders_are_two_clips(tmp_path: Path) -> None:
     folder = write_files(tmp_path / "f", {"a/walk": 12, "b/walk": 12, "b/run": 12})
     store = build(tmp_path / "s", Takes(folder, ORIGIN, skeleton="humanml3d"))
