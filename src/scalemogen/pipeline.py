@@ -91,6 +91,16 @@ class TextToMotion:
         """Frames of the shortest motion that can be generated: one latent time cell."""
         return self.spec.frames_per_cell
 
+    @property
+    def can_generate(self) -> bool:
+        """Whether sentences can be turned into motions; a tokenizer alone cannot."""
+        return self._bundle.ar is not None
+
+    @property
+    def sampling(self) -> dict[str, float]:
+        """Guidance and temperature where none are given."""
+        return self._sampling(None, None)
+
     @overload
     def generate(
         self,
