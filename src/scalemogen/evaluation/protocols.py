@@ -72,10 +72,12 @@ class Protocol:
         """Return the protocol with pools of another size.
 
         Raises:
-            UserError: a pool of fewer than two.
+            UserError: a pool of fewer than three.
         """
-        if pool < 2:
-            raise UserError(f"a pool of {pool}: a motion must be told from at least one other sentence")
+        if pool < 3:
+            raise UserError(
+                f"a pool of {pool}: R-precision is the own motion among the first 3, so at least 3 are needed"
+            )
         return replace(self, pool=pool)
 
     def to_dict(self) -> dict[str, Any]:
