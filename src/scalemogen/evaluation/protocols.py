@@ -75,9 +75,7 @@ class Protocol:
             UserError: a pool of fewer than three.
         """
         if pool < 3:
-            raise UserError(
-                f"a pool of {pool}: R-precision is the own motion among the first 3, so at least 3 are needed"
-            )
+            raise UserError(f"a pool of {pool}: at least 3 are needed, R-precision looks at the nearest 3")
         return replace(self, pool=pool)
 
     def to_dict(self) -> dict[str, Any]:

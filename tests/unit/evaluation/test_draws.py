@@ -86,7 +86,7 @@ def test_clips_without_a_caption_are_left_out_and_blank_captions_not_drawn(
     store: MotionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "captions", lambda clip: [" "] if clip == 3 else ["", "walks", "\n"])
-    found = draws(store, get_protocol("default").with_pool(2))
+    found = draws(store, get_protocol("default").with_pool(3))
     assert found.left.silent == 1
     assert {(item.caption, item.choice) for item in found.repeat(0)} == {("walks", 1)}
     assert 3 not in {item.window.clip for item in found.repeat(0)}
