@@ -51,13 +51,14 @@ def capsule_figure(motion: Motion, rest: Array) -> Mesh:
     colours = [tinted(*paint) for paint in zip(sides_of(skeleton), tints_of(skeleton), strict=True)]
     pieces = list(_pieces(motion, rest))
     shapes = [_capsule(start, end, radius) for start, end, radius, _, _ in pieces]
-    count, triangles = len(shapes[0][0]), _capsule_triangles()
+    count = len(shapes[0][0])
+    faces = [_triangles(ball=bool((start == end).all())) for start, end, *_ in pieces]
     return Mesh(
         points=np.concatenate([points for points, _ in shapes]),
         normals=np.concatenate([normals for _, normals in shapes]),
         colours=np.repeat(np.array([colours[part] for *_, part in pieces], dtype=np.uint8), count, axis=0),
         joints=np.repeat(np.array([mover for *_, mover, _ in pieces], dtype=np.uint16), count),
-        triangles=np.concatenate([triangles + count * number for number in range(len(pieces))]).astype(np.uint32),
+        triangles=np.concatenate([face + count * number for number, face in enumerate(faces)]).astype(np.uint32),
     )
 
 
@@ -99,11 +100,13 @@ def _capsule(start: Array, end: Array, radius: float) -> tuple[Array, Array]:
     return centres + radius * normals, normals
 
 
-def _capsule_triangles() -> npt.NDArray[np.int64]:
-    """Return (N, 3) vertex numbers of one capsule; the flat triangles at the poles are left out."""
+def _triangles(ball: bool) -> npt.NDArray[np.int64]:
+    """Return (N, 3) vertex numbers of one capsule; those without area are left out: at the poles, round a ball."""
     rings = 2 * (RINGS + 1)
     found = []
     for ring in range(rings - 1):
+        if ball and ring == RINGS:
+            continue
         for here in range(SEGMENTS):
             low, high = ring * SEGMENTS, (ring + 1) * SEGMENTS
             there = (here + 1) % SEGMENTS

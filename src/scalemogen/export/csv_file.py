@@ -1,4 +1,4 @@
-"""CSV files of joint positions, for tables and plots: one row a frame. They do not read back: rotations are left out."""
+"""CSV files of joint positions, for tables and plots: one row a frame. They hold no rotations, and do not read back."""
 
 from __future__ import annotations
 

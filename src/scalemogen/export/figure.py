@@ -95,7 +95,7 @@ def tints_of(skeleton: Skeleton) -> tuple[float, ...]:
     The last part of a side (arms; of the middle, the head) has the full colour.
     """
     sides = sides_of(skeleton)
-    tints = {}
+    tints: dict[tuple[int, int], float] = {}
     for side in set(sides):
         parts = sorted({part for joint, part in enumerate(skeleton.part_of) if sides[joint] == side}, reverse=True)
         tints |= {(side, part): TINT * order / max(len(parts) - 1, 1) for order, part in enumerate(parts)}

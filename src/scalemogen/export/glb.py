@@ -162,10 +162,10 @@ def _linear(colours: npt.NDArray[np.uint8]) -> Array:
 
 def _animation(motion: Motion, buffer: _Buffer) -> dict[str, Any]:
     """Return the keys: quaternions of neighbouring frames lie on the same side, so that players turn the short way."""
-    turns = np.array(motion.rotations.detach().double().cpu())
-    turns /= np.linalg.norm(turns, axis=-1, keepdims=True)
-    flips = np.where((turns[1:] * turns[:-1]).sum(-1, keepdims=True) < 0, -1.0, 1.0)
-    turns[1:] *= np.cumprod(flips, axis=0)
+    raw = np.asarray(motion.rotations.detach().double().cpu())
+    back = np.where((raw[1:] * raw[:-1]).sum(-1, keepdims=True) < 0, -1.0, 1.0)
+    signs = np.cumprod(np.concatenate([np.ones_like(raw[:1, :, :1]), back]), axis=0)
+    turns = signs * raw / np.linalg.norm(raw, axis=-1, keepdims=True)
     times = buffer.add((np.arange(motion.frames) / motion.fps).astype(np.float32), limits=True)
     path = np.asarray(motion.root.detach().cpu(), dtype=np.float32)
     samplers = [{"input": times, "output": buffer.add(path), "interpolation": "LINEAR"}]

@@ -75,5 +75,5 @@ def test_reading_chooses_by_suffix(motion: Motion, tmp_path: Path) -> None:
 
 
 def test_saving_names_the_formats(motion: Motion, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"a\.fbx.*'\.fbx'.*\.bvh, \.gif, \.html, \.mp4, \.npz"):
+    with pytest.raises(UserError, match=r"a\.fbx.*'\.fbx'.*\.bvh, \.csv, \.gif, \.glb, \.html, \.mp4, \.npz"):
         motion.save(tmp_path / "a.fbx")

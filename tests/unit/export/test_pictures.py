@@ -147,7 +147,7 @@ def test_page_is_self_contained_and_holds_the_motions(motion: Motion, tmp_path: 
         gallery([], [], tmp_path / "b.html")
 
 
-@pytest.mark.parametrize("suffix", [".bvh", ".npz", ".mp4", ".gif", ".html"])
+@pytest.mark.parametrize("suffix", [".bvh", ".glb", ".npz", ".csv", ".mp4", ".gif", ".html"])
 def test_what_cannot_be_written_leaves_nothing(suffix: str, motion: Motion, tmp_path: Path) -> None:
     (tmp_path / f"a{suffix}").mkdir()
     with pytest.raises(UserError, match="cannot write"):
