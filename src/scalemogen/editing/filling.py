@@ -17,14 +17,15 @@ import torch
 from einops import reduce
 from torch import Tensor
 
-from scalemogen.editing.blend import smoothstep
+from scalemogen.editing.blend import time_weights
 from scalemogen.editing.editor import Editor, Window
+from scalemogen.editing.take import neighbours
 
 SEED_STEP = 7919
 """Between the seeds of neighbouring pieces, so that seeds 0, 1, 2 share none."""
 
 LEAST_CONTEXT_CELLS = 4
-"""Latent time cells before a piece that its window has room for."""
+"""Latent time cells that a window leaves for what its piece goes on from."""
 
 
 @dataclass(frozen=True)
@@ -43,23 +44,15 @@ def interpolate(features: Tensor, known: Tensor) -> Tensor:
         features: (T, F).
         known: (T,) bool, at least one True.
     """
-    index = torch.arange(len(features))
-    places = known.nonzero()[:, 0]
-    after = torch.searchsorted(places, index).clamp_max(len(places) - 1)
-    before = (torch.searchsorted(places, index, right=True) - 1).clamp_min(0)
-    low, high = places[before], places[after]
-    share = ((index - low) / (high - low).clamp_min(1)).clamp(0.0, 1.0)
-    return torch.lerp(features[low], features[high], share[:, None].to(features))
+    before, after, share = neighbours(known)
+    return torch.lerp(features[before], features[after], share[:, None].to(features))
 
 
-def split_pieces(pieces: Sequence[Piece], longest: int) -> list[Piece]:
-    """Cut pieces longer than `longest` frames into equal ones."""
-    result = []
-    for piece in pieces:
-        count = -(-(piece.last - piece.first) // longest)
-        edges = torch.linspace(piece.first, piece.last, count + 1).round().int().tolist()
-        result += [Piece(a, b, piece.text) for a, b in pairwise(edges)]
-    return result
+def split_piece(piece: Piece, longest: int) -> list[Piece]:
+    """Cut a piece of more than `longest` frames into equal ones."""
+    count = -(-(piece.last - piece.first) // longest)
+    edges = torch.linspace(piece.first, piece.last, count + 1, dtype=torch.float64).round().long().tolist()
+    return [Piece(first, last, piece.text) for first, last in pairwise(edges)]
 
 
 def known_cells(known: Tensor, size: int) -> Tensor:
@@ -90,31 +83,30 @@ def fill(
         pieces: first to last.
         sampling: guidance and temperature.
         context: most frames before and after a piece that the model sees.
-        blend: frames over which a piece takes over from one made before it.
+        blend: frames inside a piece over which it takes over from what is known before and gives way to what is after.
         seed: of the random numbers; each piece has its own.
     """
     cell, longest = editor.frames_per_cell, editor.max_frames
     there = known
-    for number, piece in enumerate(split_pieces(pieces, longest - least_context(longest, cell))):
+    free = min(LEAST_CONTEXT_CELLS, longest // cell // 2) * cell
+    cut = [part for piece in pieces for part in split_piece(piece, longest - (free if _joins(piece, known) else 0))]
+    for number, piece in enumerate(cut):
         rows = _window(there, piece, context, longest, cell)
         given = there[rows]
-        window = Window(
-            interpolate(features[rows], given) if bool(given.any()) else features[rows],
-            piece.text,
-            ~known_cells(given, cell)[:, None].expand(-1, editor.parts),
-            seed + number * SEED_STEP,
-        )
-        (drawn,) = editor.redraw([window], sampling)
-        share = _share(len(known), piece, blend, there & ~known)
-        new = torch.cat((features[: rows.start], drawn.features, features[rows.stop :]))
-        features = torch.lerp(features, new, share[:, None].to(features))
-        there = there | (share == 1.0)
+        bridge = interpolate(features[rows], given) if bool(given.any()) else features[rows]
+        region = ~known_cells(given, cell)[:, None].expand(-1, editor.parts)
+        (drawn,) = editor.redraw([Window(bridge, piece.text, region, seed + number * SEED_STEP)], sampling)
+        first, last = piece.first - rows.start, piece.last - rows.start
+        share = time_weights(len(given), first, last, blend)
+        made = torch.lerp(bridge, drawn.features, share[:, None].to(bridge))[first:last]
+        features = torch.cat((features[: piece.first], made, features[piece.last :]))
+        there = torch.cat((there[: piece.first], torch.ones(len(made), dtype=torch.bool), there[piece.last :]))
     return features
 
 
-def least_context(longest: int, cell: int) -> int:
-    """Return the frames that every window leaves for what is known before its piece."""
-    return min(LEAST_CONTEXT_CELLS, longest // cell // 2) * cell
+def _joins(piece: Piece, known: Tensor) -> bool:
+    """Whether a piece has something to go on from or to lead to."""
+    return piece.first > 0 or bool(known[piece.last : piece.last + 1].any())
 
 
 def _window(there: Tensor, piece: Piece, context: int, longest: int, cell: int) -> slice:
@@ -130,11 +122,3 @@ def _window(there: Tensor, piece: Piece, context: int, longest: int, cell: int) 
 def _run(mask: Tensor) -> int:
     """Return how many True a mask begins with."""
     return int(mask.int().cumprod(0).sum())
-
-
-def _share(frames: int, piece: Piece, blend: int, made: Tensor) -> Tensor:
-    """Return (T,) the share of a new piece: 1 inside, rising to it over the `blend` made frames before."""
-    index = torch.arange(frames)
-    inside = ((index >= piece.first) & (index < piece.last)).double()
-    rise = smoothstep((index - piece.first + blend + 1) / (blend + 1)) * (made & (index < piece.first))
-    return torch.maximum(inside, rise)

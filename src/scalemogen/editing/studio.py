@@ -9,7 +9,7 @@ from scalemogen.contracts import DataFacts
 from scalemogen.editing.editor import Editor
 from scalemogen.motion import FeatureLayout, get_layout
 
-BLEND_SECONDS = 0.25
+BLEND_SECONDS = 0.5
 """Time over which new motion comes in and goes out again, inside the frames that may change."""
 
 CONTEXT_SECONDS = 1.0

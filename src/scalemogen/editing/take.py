@@ -79,8 +79,40 @@ def make_take(motion: Motion, facts: DataFacts) -> Take:
         UserError: the motion has other joints.
     """
     aligned = align(motion, facts)
-    features = get_layout(facts.layout).from_motion(_with_next_frame(aligned).canonical(floor=True))
-    return Take(features, aligned, motion.frames, motion.fps)
+    return Take(_features(aligned, facts), aligned, motion.frames, motion.fps)
+
+
+def with_gaps(take: Take, known: Tensor, facts: DataFacts) -> Take:
+    """Return a take whose unknown frames lie between known ones; beyond the ends, as there.
+
+    So the features of known frames, which look at their surroundings, hold nothing of what stood in the unknown ones.
+
+    Args:
+        take: T frames.
+        known: (T,) bool, at least one True.
+        facts: of the model's training data.
+    """
+    before, after, share = neighbours(known)
+    rotations, root = take.motion.rotations.double(), take.motion.root.double()
+    turned = slerp(rotations[before], rotations[after], share[:, None, None].expand(*rotations.shape[:2], 1))
+    path = torch.lerp(root[before], root[after], share[:, None])
+    motion = Motion.from_rotations(take.motion.skeleton, turned, path, take.motion.fps)
+    return replace(take, features=_features(motion, facts), motion=motion)
+
+
+def neighbours(known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return for each frame the known ones (T,) before and after it, and how far (T,) float64 it is between them.
+
+    A known frame is its own neighbour; beyond the ends both are the known frame that is nearest.
+    """
+    index, places = torch.arange(len(known)), known.nonzero()[:, 0]
+    after = places[torch.searchsorted(places, index).clamp_max(len(places) - 1)]
+    before = places[(torch.searchsorted(places, index, right=True) - 1).clamp_min(0)]
+    return before, after, ((index - before).double() / (after - before).clamp_min(1)).clamp(0.0, 1.0)
+
+
+def _features(motion: Motion, facts: DataFacts) -> Tensor:
+    return get_layout(facts.layout).from_motion(_with_next_frame(motion).canonical(floor=True))
 
 
 def place(motion: Motion, start: Motion, world: Motion) -> Motion:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from scalemogen.editing.blend import blend, joint_weights, runs_of, time_weights
+from scalemogen.editing.blend import blend, joint_weights, runs_of
 from scalemogen.editing.editor import Window
-from scalemogen.editing.filling import Piece, fill, interpolate
+from scalemogen.editing.filling import Piece, fill
 from scalemogen.editing.studio import Studio
-from scalemogen.editing.take import Take, place
+from scalemogen.editing.take import Take, place, with_gaps
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion, make_rigid
 
@@ -32,6 +32,7 @@ def inbetween(studio: Studio, take: Take, text: str, keep: Sequence[tuple[int, i
         known = known | _range(len(known), start, stop)
     if not keep or bool(known.all()):
         raise UserError(f"{'all' if keep else 'no'} frames are kept; say which to keep, such as 0:20 and 60:80")
+    take = with_gaps(take, known, studio.facts)
     pieces = [Piece(*run, text) for run in runs_of(~known)]
     made = _fill(studio, take.features, known, pieces, context=studio.editor.max_frames, seed=seed)
     return _join(studio, take.features, made, known, take, anchored=True)
@@ -107,13 +108,8 @@ def _fill(
 def _join(studio: Studio, features: Tensor, made: Tensor, known: Tensor, take: Take, anchored: bool = False) -> Motion:
     """Return the motion of a timeline, with the known frames exactly as they were, where `take` stood."""
     layout, skeleton, fps = studio.layout, studio.facts.skeleton, studio.facts.fps
-    frames = len(features)
-    over_time = torch.zeros(frames, dtype=torch.float64)
-    for start, stop in runs_of(~known):
-        over_time = torch.maximum(over_time, time_weights(frames, start, stop, studio.blend_frames))
-    weights = joint_weights(skeleton, range(len(skeleton.parts)), over_time)
-    bridged = interpolate(features, known)
-    result = blend(layout, skeleton, fps, bridged, made, weights, features if anchored else None).motion
+    weights = joint_weights(skeleton, range(len(skeleton.parts)), (~known).double())
+    result = blend(layout, skeleton, fps, made, made, weights, features if anchored else None).motion
     return place(result, layout.to_motion(features[:1], skeleton, fps), take.motion)
 
 

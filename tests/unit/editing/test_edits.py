@@ -189,7 +189,7 @@ def test_bad_motions_are_refused(model: TextToMotion, tmp_path: Path) -> None:
         model.edit(make_motion(frames=MAX_FRAMES + 1), TEXT)
     with pytest.raises(UserError, match=r"the frames to edit span 1.65 seconds"):
         model.edit(make_motion(frames=60), TEXT, frames=(10, 43))
-    with pytest.raises(UserError, match=r"a motion of 0.15 seconds; this model edits none below 0.20 seconds"):
+    with pytest.raises(UserError, match=r"a motion of 0.15 seconds is too short; this model edits 0.20 or more"):
         model.edit(make_motion(frames=3), TEXT)
     with pytest.raises(UserError, match="gamma is 4; it counts scales, so it must be 0 to 3"):
         model.edit_with_report([make_motion()], [replace(STRONG, gamma=4)])
