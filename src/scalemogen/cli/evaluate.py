@@ -148,13 +148,13 @@ def _evaluate(args: argparse.Namespace) -> int:
         multimodality=args.multimodality,
         batching=Batching(args.batch_size, quiet=args.json),
     )
-    found = evaluate(subject, evaluator, args.split or ["test"], settings)
     origin = {
         "model": origin_of_model(bundle, str(args.model)),
         "data": origin_of_data(store),
         "evaluator": origin_of_evaluator(evaluator, str(path)),
         "run": origin_of_run(torch.device(device)) | {"command": command_of(args)},
     }
+    found = evaluate(subject, evaluator, args.split or ["test"], settings)
     if rank():
         return 0
     origin["run"]["seconds"] = round(time.perf_counter() - started, 1)
