@@ -13,7 +13,18 @@ LAYERS = (
     {"motion", "scales", "bsq", "text", "metrics.functional", "distributed", "synthetic", "weights"},
     {"tokenizer", "ar", "evaluators", "metrics"},
     {"sampling", "checkpoints"},
-    {"tasks", "data_modules", "callbacks", "editing", "pipeline", "export", "interop", "evaluation", "sweeps"},
+    {
+        "tasks",
+        "data_modules",
+        "callbacks",
+        "editing",
+        "pipeline",
+        "export",
+        "interop",
+        "evaluation",
+        "sweeps",
+        "serving",
+    },
     {"cli"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -41,6 +41,7 @@ COMMANDS = MappingProxyType(
         "evaluate": "the full protocol on a model, or two results beside each other",
         "recognise": "do generated motions show what their sentences say?",
         "export": "convert a motion to another file format",
+        "serve": "a page in the browser and a JSON API around a model",
         "doctor": "versions, devices, paths, and what is missing for which feature",
     }
 )

@@ -1,0 +1,98 @@
+"""`scalemogen serve`: a page in the browser and a JSON API around one model."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+from importlib.util import find_spec
+
+from scalemogen.cli.devices import DEVICES, choose_device
+from scalemogen.cli.parser import Parser
+from scalemogen.errors import UserError
+
+EXAMPLE = """example:
+  scalemogen serve --model runs/demo/model
+  scalemogen serve --model runs/demo/model --port 9000 --queue 64 --batch 16"""
+NEEDED = ("fastapi", "uvicorn")
+CONNECTIONS = 256
+HEADER_BYTES = 16 * 1024
+SHUTDOWN_SECONDS = 10
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
+    parser = Parser(
+        prog="scalemogen serve",
+        description="Serve a model: a page to make, look at, edit and download motions, and a JSON API.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", required=True, metavar="FOLDER", help="model folder that stage 2 wrote")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine)")
+    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: 8000)")
+    parser.add_argument("--queue", type=int, default=32, metavar="N", help="requests that may wait (default: 32)")
+    parser.add_argument("--batch", type=int, default=8, metavar="N", help="requests computed together (default: 8)")
+    parser.add_argument(
+        "--rate", type=int, default=60, metavar="N", help="requests for motions a minute and address (default: 60)"
+    )
+    parser.add_argument("--keep", type=int, default=256, metavar="N", help="motions kept in memory (default: 256)")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted.
+
+    Raises:
+        UserError: a missing package, a bad model or number, or an address that cannot be listened on.
+    """
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise UserError(f"serving needs {', '.join(missing)}: pip install 'scalemogen[serve]'")
+    import uvicorn
+
+    from scalemogen.pipeline import TextToMotion
+    from scalemogen.serving import Limits, create_app, is_loopback
+
+    limits = Limits(queue=args.queue, batch=args.batch, rate=args.rate, keep=args.keep)
+    with _listen(args.host, args.port) as listener:
+        model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
+        app = create_app(model, limits, args.host)
+        host = f"[{args.host}]" if ":" in args.host else args.host
+        print(f"serving {args.model} at http://{host}:{listener.getsockname()[1]}/ (Ctrl+C ends it)", flush=True)
+        if not is_loopback(args.host):
+            print(
+                f"scalemogen: warning: {args.host} can be reached from other machines; there is no password and no"
+                " encryption here. Put a proxy that has both in front",
+                file=sys.stderr,
+            )
+        config = uvicorn.Config(
+            app,
+            access_log=False,
+            http="h11",
+            ws="none",
+            log_level="warning",
+            limit_concurrency=CONNECTIONS,
+            h11_max_incomplete_event_size=HEADER_BYTES,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens, before time is spent on loading the model."""
+    if not 0 <= port < 65536:
+        raise UserError(f"port {port}: must be 0 to 65535")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
+    except OSError as error:
+        raise UserError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    return listener

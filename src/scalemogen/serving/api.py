@@ -1,0 +1,242 @@
+"""The JSON API."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, FastAPI, HTTPException, Request, Response
+from fastapi import Path as PathParameter
+
+from scalemogen.editing import STRENGTHS, EditRequest, align, part_numbers
+from scalemogen.errors import UserError
+from scalemogen.export import viewer_record
+from scalemogen.motion import read_bvh
+from scalemogen.pipeline import TextToMotion
+from scalemogen.serving.desk import Desk
+from scalemogen.serving.guard import UPLOAD_PATH
+from scalemogen.serving.limits import Limits
+from scalemogen.serving.meter import Meter
+from scalemogen.serving.orders import Change, Sentence
+from scalemogen.serving.schemas import (
+    EditRequestBody,
+    ModelInfo,
+    MotionRequest,
+    MotionStatus,
+    PartInfo,
+    Problem,
+)
+from scalemogen.serving.store import Piece, Store
+from scalemogen.serving.writing import FileDesk, formats, media_type
+
+Name = Annotated[str, PathParameter(min_length=1, max_length=64, description="id of a motion")]
+Suffix = Annotated[str, PathParameter(max_length=16, description="one of the model's `formats`")]
+
+
+@dataclass(frozen=True)
+class Server:
+    """What requests are answered with."""
+
+    model: TextToMotion
+    limits: Limits
+    store: Store
+    desk: Desk
+    files: FileDesk
+    meter: Meter
+
+    def find(self, name: str) -> Piece:
+        """Return a piece.
+
+        Raises:
+            HTTPException: 404.
+        """
+        piece = self.store.get(name)
+        if piece is None:
+            minutes = self.limits.keep_seconds / 60
+            kept = f"the last {self.limits.keep} are kept, for {minutes:g} minutes after they were last asked for"
+            raise HTTPException(404, f"no motion of this id; {kept}")
+        return piece
+
+    def finished(self, name: str) -> tuple[Piece, Any]:
+        """Return a piece and its motion.
+
+        Raises:
+            HTTPException: 404; 409 when there is no motion (yet).
+        """
+        piece = self.find(name)
+        if piece.motion is None:
+            raise HTTPException(409, piece.error or "this motion is not made yet")
+        return piece, piece.motion
+
+    def admit(self, request: Request) -> None:
+        """Count a request for a motion.
+
+        Raises:
+            HTTPException: 429.
+        """
+        wait = self.meter.wait(request.client.host if request.client else "")
+        if wait:
+            raise HTTPException(
+                429,
+                f"more than {self.limits.rate} requests in a minute; try again in {math.ceil(wait)} seconds",
+                {"Retry-After": str(math.ceil(wait))},
+            )
+
+
+def add_api(app: FastAPI, server: Server) -> None:
+    """Add the routes under /api."""
+    router = APIRouter(prefix="/api", tags=["motions"])
+    _add_model(router, server)
+    _add_making(router, server)
+    _add_reading(router, server)
+    app.include_router(router)
+
+
+def _add_model(router: APIRouter, server: Server) -> None:
+    model, limits = server.model, server.limits
+    facts, skeleton = model.facts, model.facts.skeleton
+    info = ModelInfo(
+        name=facts.name,
+        licence=facts.licence,
+        skeleton=skeleton.name,
+        joints=list(skeleton.joints),
+        parts=[
+            PartInfo(name=name, joints=[joint for joint, part in enumerate(skeleton.part_of) if part == number])
+            for number, name in enumerate(skeleton.parts)
+        ],
+        fps=facts.fps,
+        shortest=model.min_frames / facts.fps,
+        longest=model.max_frames / facts.fps,
+        **model.sampling,
+        strengths=list(STRENGTHS),
+        formats=list(formats()),
+        caption=limits.caption,
+        upload=limits.upload,
+        keep_seconds=limits.keep_seconds,
+    )
+
+    @router.get("/model", responses=_problems(400))
+    async def describe_model() -> ModelInfo:
+        """Tell what the model makes, and what this server takes."""
+        return info
+
+
+def _add_making(router: APIRouter, server: Server) -> None:
+    model, limits = server.model, server.limits
+
+    @router.post("/motions", status_code=202, responses=_problems(400, 403, 413, 422, 429, 503))
+    async def make_motion(body: MotionRequest, request: Request, response: Response) -> MotionStatus:
+        """Ask for a motion of a sentence."""
+        _check_caption(body.text, limits.caption)
+        frames = round(body.seconds * model.facts.fps)
+        if not model.min_frames <= frames <= model.max_frames:
+            shortest, longest = (size / model.facts.fps for size in (model.min_frames, model.max_frames))
+            raise UserError(f"seconds: {body.seconds:g}; this model makes motions of {shortest:.2f} to {longest:.2f}")
+        server.admit(request)
+        order = Sentence(body.text, frames, body.seed, body.guidance, body.temperature)
+        return _accepted(server, server.desk.submit(order, Piece(body.text, body.seed)), response)
+
+    @router.post("/motions/{name}/edits", status_code=202, responses=_problems(400, 403, 404, 409, 413, 422, 429, 503))
+    async def edit_motion(name: Name, body: EditRequestBody, request: Request, response: Response) -> MotionStatus:
+        """Ask for a changed motion; what is not to change stays as it is. The given motion is kept too."""
+        piece, motion = server.finished(name)
+        _check_caption(body.text, limits.caption)
+        wanted = EditRequest(
+            text=body.text,
+            source_text=body.source_text or piece.text or None,
+            parts=None if body.parts is None else tuple(body.parts),
+            frames=None if body.frames is None else (body.frames[0], body.frames[1]),
+            strength=body.strength,
+            seed=body.seed,
+        )
+        part_numbers(model.facts.skeleton, wanted.parts)
+        if wanted.frames is not None and not wanted.frames[0] < wanted.frames[1] <= motion.frames:
+            first, last = wanted.frames
+            raise UserError(f"frames: {first} to {last} are not in the motion, which has frames 0 to {motion.frames}")
+        server.admit(request)
+        order = Change(motion, wanted, body.guidance, body.temperature)
+        return _accepted(server, server.desk.submit(order, Piece(body.text, body.seed, source=name)), response)
+
+    @router.post(UPLOAD_PATH.removeprefix("/api"), status_code=201, responses=_problems(400, 403, 413, 422, 429, 503))
+    def upload_motion(
+        content: Annotated[bytes, Body(media_type="application/octet-stream", description="a BVH file")],
+        request: Request,
+        response: Response,
+    ) -> MotionStatus:
+        """Give a motion of one's own, as the content of a BVH file with the model's joints, to edit it."""
+        server.admit(request)
+        motion = read_bvh(content, skeleton=model.facts.skeleton, name="the file")
+        if motion.seconds > limits.upload_seconds:
+            raise UserError(f"the file: {motion.seconds:.1f} seconds; at most {limits.upload_seconds:g} are taken")
+        piece = Piece("", state="done", motion=align(motion, model.facts))
+        return _accepted(server, server.store.add(piece), response)
+
+    @router.delete("/motions/{name}", status_code=204, responses=_problems(400, 403, 404, 422))
+    async def forget_motion(name: Name) -> None:
+        """Take a request back, or have a motion forgotten."""
+        server.find(name)
+        server.desk.withdraw(name)
+
+
+def _add_reading(router: APIRouter, server: Server) -> None:
+    @router.get("/motions/{name}", responses=_problems(400, 404, 422))
+    async def look_at_motion(name: Name) -> MotionStatus:
+        """Tell how far a motion is."""
+        return _status(server, name)
+
+    @router.get("/motions/{name}/figure", responses=_problems(400, 404, 409, 422))
+    def draw_motion(name: Name) -> dict[str, Any]:
+        """Give a motion as viewer.js draws it; what it holds is between the two."""
+        piece, motion = server.finished(name)
+        return viewer_record(motion, piece.text, "")
+
+    known = formats()
+    media = {media_type(suffix).partition(";")[0]: {} for suffix in known}
+
+    @router.get(
+        "/motions/{name}/files/{suffix}",
+        response_class=Response,
+        responses={**_problems(400, 404, 409, 422, 503), 200: {"content": media, "description": "the file"}},
+    )
+    def download_motion(name: Name, suffix: Suffix) -> Response:
+        """Give a motion as a file."""
+        if suffix not in known:
+            raise HTTPException(422, f"suffix: one of {', '.join(known)}")
+        _, motion = server.finished(name)
+        content = server.files.write(motion, suffix)
+        headers = {"Content-Disposition": f'attachment; filename="motion.{suffix}"'}
+        return Response(content, media_type=media_type(suffix), headers=headers)
+
+
+def _accepted(server: Server, name: str, response: Response) -> MotionStatus:
+    response.headers["Location"] = f"/api/motions/{name}"
+    return _status(server, name)
+
+
+def _status(server: Server, name: str) -> MotionStatus:
+    piece, progress = server.find(name), server.desk.progress(name)
+    motion = piece.motion
+    return MotionStatus(
+        id=name,
+        state=piece.state,
+        text=piece.text,
+        seed=piece.seed,
+        source=piece.source,
+        ahead=progress.ahead,
+        scale=progress.scale,
+        scales=progress.scales,
+        frames=None if motion is None else motion.frames,
+        seconds=None if motion is None else motion.seconds,
+        report=piece.report,
+        error=piece.error,
+    )
+
+
+def _check_caption(text: str, most: int) -> None:
+    if len(text) > most:
+        raise UserError(f"text: {len(text)} characters; at most {most} are taken")
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Problem} for status in statuses}

@@ -1,0 +1,71 @@
+"""What visitors ask for, and doing several of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scalemogen.editing import EditRequest
+from scalemogen.motion import Motion
+from scalemogen.pipeline import TextToMotion
+
+Made = tuple[Motion, dict[str, Any] | None]
+"""A motion and, of an edit, the report."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A motion of a sentence; see `TextToMotion.generate`."""
+
+    text: str
+    frames: int
+    seed: int
+    guidance: float | None = None
+    temperature: float | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """An edit of a motion; see `TextToMotion.edit_with_report`."""
+
+    motion: Motion
+    request: EditRequest
+    guidance: float | None = None
+    temperature: float | None = None
+
+
+Order = Sentence | Change
+Kind = tuple[type[Order], float | None, float | None]
+
+
+def kind_of(order: Order) -> Kind:
+    """Return what orders must have in common to be done together."""
+    return type(order), order.guidance, order.temperature
+
+
+def fulfil(model: TextToMotion, orders: Sequence[Order]) -> list[Made]:
+    """Do orders of one kind, together.
+
+    Raises:
+        UserError: the model refuses one of them.
+    """
+    sampling = {"guidance": orders[0].guidance, "temperature": orders[0].temperature}
+    sentences = [order for order in orders if isinstance(order, Sentence)]
+    if sentences:
+        motions = model.generate(
+            [order.text for order in sentences],
+            frames=[order.frames for order in sentences],
+            seed=[order.seed for order in sentences],
+            **sampling,
+        )
+        return [(motion, None) for motion in motions]
+    changes = [order for order in orders if isinstance(order, Change)]
+    done = model.edit_with_report([order.motion for order in changes], [order.request for order in changes], **sampling)
+    return [(edited.motion, _brief(edited.report.to_dict())) for edited in done]
+
+
+def _brief(report: dict[str, Any]) -> dict[str, Any]:
+    """Return a report without its figures of every frame."""
+    moved = {part: {"mean": row["mean"], "most": row["most"]} for part, row in report["moved_cm"].items()}
+    return {"kept_bits": report["kept_bits"], "moved_cm": moved, "path_cm": report["path_cm"]}

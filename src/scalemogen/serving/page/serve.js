@@ -1,0 +1,326 @@
+"use strict";
+/* The page of the server: asks for motions, waits for them, shows them in the viewer, edits them.
+ *
+ * A piece is what the API calls a motion's status: {id, state, text, source, frames, seconds, report, ...}.
+ */
+
+const LOOK_EVERY = 300;
+const LARGEST_SEED = 2 ** 31;
+const KEPT = "scalemogen-pieces";
+
+const at = (name) => document.getElementById(name);
+
+/** Sends a request; returns its JSON, or throws an Error with the server's own words. */
+async function api(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(`api/${path}`, options);
+  } catch {
+    throw new Error("the server does not answer; is it still running?");
+  }
+  if (answer.status === 204) return null;
+  const content = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(content.error || `the server answered ${answer.status}`);
+  return content;
+}
+
+function post(path, body) {
+  return api(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+}
+
+class Page {
+  constructor(model) {
+    this.model = model;
+    this.pieces = new Map();
+    this.figures = new Map();
+    this.shown = null;
+    this.pending = null;
+    this.describe();
+    this.listen();
+    this.restore();
+  }
+
+  describe() {
+    const { model } = this;
+    at("about").textContent = [`model of ${model.name}`, model.licence && `licence of its data: ${model.licence}`]
+      .filter(Boolean)
+      .join(" · ");
+    at("text").maxLength = at("edit-text").maxLength = model.caption;
+    const seconds = at("seconds");
+    // Rounded inwards, so that what the field allows the model makes.
+    seconds.min = Math.ceil(model.shortest * 10) / 10;
+    seconds.max = Math.floor(model.longest * 10) / 10;
+    seconds.value = Math.min(4, seconds.max);
+    at("guidance").value = model.guidance;
+    at("temperature").value = model.temperature;
+    for (const strength of model.strengths) at("strength").add(new Option(strength, strength));
+    at("strength").value = "medium";
+    for (const { name } of model.parts) {
+      const label = element("label", at("parts"));
+      const box = element("input", label);
+      Object.assign(box, { type: "checkbox", value: name });
+      box.addEventListener("change", () => this.mark());
+      label.append(name);
+    }
+    for (const format of model.formats) {
+      const link = element("a", at("links"));
+      link.textContent = format.toUpperCase();
+      link.dataset.format = format;
+    }
+  }
+
+  listen() {
+    at("make").addEventListener("submit", (event) => this.run(event, () => this.make()));
+    at("edit").addEventListener("submit", (event) => this.run(event, () => this.change()));
+    at("open").addEventListener("click", () => at("file").click());
+    at("file").addEventListener("change", (event) => this.run(event, () => this.upload()));
+    at("cancel").addEventListener("click", () => this.cancel());
+    at("dice").addEventListener("click", () => (at("seed").value = Math.floor(Math.random() * LARGEST_SEED)));
+    for (const name of ["first", "last"]) at(name).addEventListener("input", () => this.limit(name));
+    at("panels").addEventListener("pick", (event) => this.pick(event.detail.joint));
+    for (const name of ["text", "edit-text"]) {
+      at(name).addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+        event.preventDefault();
+        event.target.form.requestSubmit();
+      });
+    }
+  }
+
+  /** Does one thing at a time, and says what went wrong. */
+  async run(event, task) {
+    event.preventDefault();
+    if (this.busy) return;
+    this.setBusy(true);
+    this.say("");
+    try {
+      await task();
+    } catch (error) {
+      this.say(error.message, true);
+    }
+    this.pending = null;
+    at("waiting").hidden = true;
+    this.setBusy(false);
+  }
+
+  setBusy(busy) {
+    this.busy = busy;
+    for (const name of ["go", "edit-go", "open"]) at(name).disabled = busy;
+  }
+
+  say(words, bad = false) {
+    at("status").textContent = words;
+    at("status").classList.toggle("bad", bad);
+  }
+
+  async make() {
+    const wanted = {
+      text: at("text").value.trim(),
+      seconds: at("seconds").valueAsNumber,
+      seed: at("seed").valueAsNumber,
+      guidance: at("guidance").valueAsNumber,
+      temperature: at("temperature").valueAsNumber,
+    };
+    await this.wait(await post("motions", wanted));
+  }
+
+  async change() {
+    const source = this.pieces.get(this.shown);
+    const frames = [at("first").valueAsNumber, at("last").valueAsNumber];
+    const whole = frames[0] === 0 && frames[1] === source.frames;
+    const parts = this.chosen();
+    const wanted = {
+      text: at("edit-text").value.trim(),
+      strength: at("strength").value,
+      seed: at("edit-seed").valueAsNumber,
+      ...(parts.length && { parts }),
+      ...(!whole && { frames }),
+    };
+    await this.wait(await post(`motions/${source.id}/edits`, wanted));
+  }
+
+  async upload() {
+    const [file] = at("file").files;
+    at("file").value = "";
+    if (!file) return;
+    if (file.size > this.model.upload) throw new Error(`${file.name} has more than ${this.model.upload} bytes`);
+    const headers = { "Content-Type": "application/octet-stream" };
+    const piece = await api("uploads", { method: "POST", headers, body: file });
+    await this.keep({ ...piece, title: file.name });
+  }
+
+  /** Looks at a piece until it is settled. */
+  async wait(piece) {
+    this.pending = piece.id;
+    at("waiting").hidden = false;
+    at("stage").scrollIntoView({ block: "nearest", behavior: "smooth" });
+    while (piece.state === "waiting" || piece.state === "working") {
+      this.tell(piece);
+      await new Promise((resume) => setTimeout(resume, LOOK_EVERY));
+      if (this.pending !== piece.id) return;
+      piece = await api(`motions/${piece.id}`);
+    }
+    if (piece.state === "failed") throw new Error(piece.error);
+    await this.keep(piece);
+    this.say("");
+  }
+
+  tell({ state, ahead, scale, scales }) {
+    const bar = at("progress");
+    if (state === "working" && scales) {
+      bar.max = scales;
+      bar.value = scale;
+      this.say(`drawing scale ${Math.min(scale + 1, scales)} of ${scales}`);
+    } else {
+      bar.removeAttribute("value");
+      this.say(state === "working" ? "starting" : ahead ? `waiting; ${ahead} before you` : "waiting");
+    }
+  }
+
+  async cancel() {
+    const id = this.pending;
+    if (!id) return;
+    this.pending = null;
+    this.say("cancelled");
+    await api(`motions/${id}`, { method: "DELETE" }).catch(() => null);
+  }
+
+  /** Takes a finished piece into the list and shows it. */
+  async keep(piece) {
+    this.pieces.set(piece.id, piece);
+    this.list();
+    await this.show(piece.id);
+  }
+
+  list() {
+    at("made-title").hidden = this.pieces.size === 0;
+    at("made").replaceChildren();
+    for (const piece of [...this.pieces.values()].reverse()) {
+      const button = element("button", element("li", at("made")));
+      button.type = "button";
+      button.dataset.id = piece.id;
+      button.append(piece.title || piece.text);
+      element("small", button).textContent = `${piece.source ? "edited, " : ""}${piece.seconds.toFixed(1)} s`;
+      button.addEventListener("click", () => this.show(piece.id).catch((error) => this.lost(piece.id, error)));
+    }
+    this.remember();
+  }
+
+  /** Takes a piece that the server has forgotten out of the list. */
+  lost(id, error) {
+    this.say(error.message, true);
+    this.pieces.delete(id);
+    this.list();
+  }
+
+  async figure(id) {
+    if (!this.figures.has(id)) this.figures.set(id, await api(`motions/${id}/figure`));
+    return this.figures.get(id);
+  }
+
+  /** Shows a piece, an edit beside what it was made of. */
+  async show(id) {
+    const piece = this.pieces.get(id);
+    const source = this.pieces.get(piece.source);
+    const after = await this.figure(id);
+    const records = [{ ...after, title: source ? "after" : "", caption: piece.title || piece.text }];
+    if (source) {
+      records.unshift({ ...(await this.figure(source.id)), title: "before", caption: source.title || source.text });
+    }
+    at("empty").hidden = true;
+    for (const name of ["controls", "hint", "files", "change"]) at(name).hidden = false;
+    if (this.viewer) this.viewer.show(records);
+    else this.viewer = new MotionViewer(at("panels"), at("controls"), records);
+    this.shown = id;
+    for (const button of at("made").querySelectorAll("button")) {
+      button.setAttribute("aria-current", String(button.dataset.id === id));
+    }
+    for (const link of at("links").children) link.href = `api/motions/${id}/files/${link.dataset.format}`;
+    this.offerEdit(piece);
+    this.tellMoved(piece.report);
+    this.mark();
+  }
+
+  offerEdit(piece) {
+    at("edit-text").value = piece.text;
+    for (const name of ["first", "last"]) at(name).max = piece.frames;
+    at("first").value = 0;
+    at("last").value = piece.frames;
+    this.showSpan();
+  }
+
+  tellMoved(report) {
+    at("report").hidden = !report;
+    at("moved").replaceChildren();
+    if (!report) return;
+    for (const [part, { mean, most }] of Object.entries(report.moved_cm)) {
+      const row = element("tr", at("moved"));
+      Object.assign(element("th", row), { scope: "row", textContent: part });
+      element("td", row).textContent = `${mean.toFixed(1)} cm, at most ${most.toFixed(1)}`;
+    }
+  }
+
+  chosen() {
+    return [...at("parts").querySelectorAll(":checked")].map((box) => box.value);
+  }
+
+  pick(joint) {
+    const part = this.model.parts.find(({ joints }) => joints.includes(joint));
+    const box = [...at("parts").querySelectorAll("input")].find(({ value }) => value === part.name);
+    box.checked = !box.checked;
+    this.mark();
+  }
+
+  /** Colours the chosen parts on every figure. */
+  mark() {
+    if (!this.viewer) return;
+    const chosen = new Set(this.chosen());
+    const joints = this.model.parts.filter(({ name }) => chosen.has(name)).flatMap((part) => part.joints);
+    for (const panel of this.viewer.panels) panel.marked = new Set(joints);
+  }
+
+  /** Keeps the first frame before the last one, and shows the frame that is moved. */
+  limit(moved) {
+    const [first, last] = [at("first"), at("last")];
+    if (first.valueAsNumber >= last.valueAsNumber) {
+      if (moved === "first") first.value = last.valueAsNumber - 1;
+      else last.value = first.valueAsNumber + 1;
+    }
+    this.viewer.seek(at(moved).valueAsNumber / this.model.fps);
+    this.showSpan();
+  }
+
+  showSpan() {
+    const [first, last] = [at("first"), at("last")];
+    const share = (slider) => `${(100 * slider.valueAsNumber) / slider.max}%`;
+    at("range").style.setProperty("--from", share(first));
+    at("range").style.setProperty("--to", share(last));
+    const seconds = (slider) => (slider.valueAsNumber / this.model.fps).toFixed(2);
+    at("span").value = `${seconds(first)} to ${seconds(last)} s`;
+    for (const slider of [first, last]) slider.setAttribute("aria-valuetext", `${seconds(slider)} seconds`);
+  }
+
+  remember() {
+    const kept = [...this.pieces.values()].map(({ id, title }) => ({ id, title }));
+    sessionStorage.setItem(KEPT, JSON.stringify(kept));
+  }
+
+  /** After a reload, asks for what this tab had. */
+  async restore() {
+    const kept = JSON.parse(sessionStorage.getItem(KEPT) || "[]");
+    for (const { id, title } of kept) {
+      const piece = await api(`motions/${id}`).catch(() => null);
+      if (piece && piece.state === "done") this.pieces.set(id, { ...piece, title });
+    }
+    this.list();
+    const last = [...this.pieces.keys()].pop();
+    if (last && !this.shown) await this.show(last).catch((error) => this.lost(last, error));
+  }
+}
+
+api("model")
+  .then((model) => new Page(model))
+  .catch((error) => {
+    at("status").textContent = error.message;
+    at("status").classList.add("bad");
+  });
