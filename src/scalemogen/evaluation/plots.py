@@ -10,6 +10,9 @@ from dataclasses import dataclass
 WIDTH, HEIGHT = 460, 260
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 30, 44
 COLOURS = ("#2463eb", "#dc3535", "#168a4a", "#a35200", "#7a3fb5", "#00798c")
+ROWS = ("real", "reconstruction", "generated")
+"""Names that have the first colours in every plot."""
+
 INK, GRID = "#373d4a", "#dfe3ea"
 BINS = 24
 ROW = 18
@@ -55,7 +58,7 @@ def lines(series: Sequence[Series], title: str, x_label: str, places: Sequence[s
     parts = [_grid(y), _labels(title, x_label)]
     step = math.ceil(count / 12)
     parts += [_text(x(at), HEIGHT - BOTTOM + 15, place, "middle") for at, place in enumerate(places) if at % step == 0]
-    for one, colour in zip(series, _colours(series), strict=True):
+    for one, colour in zip(series, _colours([one.name for one in series]), strict=True):
         if one.interval is not None:
             upper = [(x(at), y(v + half)) for at, (v, half) in enumerate(zip(one.values, one.interval, strict=True))]
             lower = [(x(at), y(v - half)) for at, (v, half) in enumerate(zip(one.values, one.interval, strict=True))]
@@ -81,7 +84,7 @@ def histogram(values: Mapping[str, Sequence[float]], title: str, x_label: str, m
     y = _value_axis([share for some in shares.values() for share in some], HEIGHT - BOTTOM, TOP)
     parts = [_grid(y), _labels(title, x_label)]
     parts += [_text(x(tick), HEIGHT - BOTTOM + 15, f"{tick:g}", "middle") for tick in x.ticks]
-    for some, colour in zip(shares.values(), COLOURS, strict=False):
+    for some, colour in zip(shares.values(), _colours(list(shares)), strict=True):
         steps = [
             (x(low + at * (high - low) / BINS), y(share)) for bin_, share in enumerate(some) for at in (bin_, bin_ + 1)
         ]
@@ -107,7 +110,7 @@ def dots(places: Sequence[str], series: Mapping[str, Sequence[tuple[float, float
     for row, place in enumerate(places):
         centre = TOP + ROW * (row + 0.5)
         parts.append(_text(label - 6, centre + 4, place, "end"))
-        for number, (some, colour) in enumerate(zip(series.values(), COLOURS, strict=False)):
+        for number, (some, colour) in enumerate(zip(series.values(), _colours(list(series)), strict=True)):
             value = some[row]
             if value is None:
                 continue
@@ -148,15 +151,17 @@ def _legend(names: Sequence[str], height: int = HEIGHT) -> str:
     if len(names) < 2:
         return ""
     parts, left = [], float(LEFT)
-    for name, colour in zip(names, COLOURS, strict=False):
+    for name, colour in zip(names, _colours(names), strict=True):
         parts.append(f'<circle cx="{left:.1f}" cy="{height - 7}" r="4" fill="{colour}"/>')
         parts.append(_text(left + 8, height - 3, name, "start"))
         left += 22 + 6.2 * len(name)
     return "".join(parts)
 
 
-def _colours(series: Sequence[Series]) -> list[str]:
-    return [COLOURS[at % len(COLOURS)] for at in range(len(series))]
+def _colours(names: Sequence[str]) -> list[str]:
+    """Return a colour for each name: the rows of the tables have their own, others go by their order."""
+    places = [ROWS.index(name) for name in names] if set(names) <= set(ROWS) else range(len(names))
+    return [COLOURS[place % len(COLOURS)] for place in places]
 
 
 def _points(pairs: Sequence[tuple[float, float]]) -> str:

@@ -37,8 +37,9 @@ body { font: 14px/1.5 system-ui, sans-serif; color: #22262e; max-width: 1180px; 
 h1 { font-size: 1.5em } h2 { margin-top: 2em; border-bottom: 2px solid #dfe3ea } h3 { margin: 1.4em 0 .4em }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block; overflow-x: auto }
 td, th { padding: 3px 10px; border-bottom: 1px solid #dfe3ea; text-align: left; font-weight: 400 }
-thead th { color: #5a6270 } code { font-size: 12px } iframe { width: 100%; border: 1px solid #dfe3ea; height: 620px }
-.plots { display: flex; flex-wrap: wrap; gap: 12px } .origin td { overflow-wrap: anywhere }
+td { white-space: nowrap } thead th { color: #5a6270 } code { font-size: 12px }
+iframe { width: 100%; border: 1px solid #dfe3ea; height: 620px }
+.plots { display: flex; flex-wrap: wrap; gap: 12px } .origin td { white-space: normal; overflow-wrap: anywhere }
 """
 
 
@@ -131,7 +132,7 @@ def _motions(examples: Sequence[Example]) -> str:
         path = Path(folder) / "motions.html"
         gallery(motions, captions, path, titles=titles, title="Same sentences, not chosen by eye")
         inner = path.read_text(encoding="utf-8")
-    return f'<iframe loading="lazy" sandbox="allow-scripts" srcdoc="{html.escape(inner, quote=True)}"></iframe>'
+    return f'<iframe srcdoc="{html.escape(inner, quote=True)}"></iframe>'
 
 
 def table_of(table: Sequence[Sequence[str]]) -> str:
