@@ -62,7 +62,8 @@ class Reference:
         """
         clips, mine = torch.tensor([window.clip for window in self.windows]), torch.tensor(own)
         labels, found = [""] * len(clips), []
-        for rows in torch.arange(len(mine)).split(QUERIES):
+        for start in range(0, len(mine), QUERIES):
+            rows = slice(start, start + QUERIES)
             query = {name: descriptors[name][rows] for name in WEIGHTS}
             found.append(nearest_labels(query, self.descriptors, labels, exclude=mine[rows, None] == clips))
         return Neighbours(torch.cat([part.distances for part in found]), torch.cat([part.indices for part in found]))
