@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from scalemogen.export.bvh import write_bvh
+from scalemogen.export.bvh_like import write_bvh_like
 from scalemogen.export.csv_file import write_csv
 from scalemogen.export.glb import write_glb
 from scalemogen.export.npz import read_npz, write_npz
@@ -23,6 +24,7 @@ __all__ = [
     "viewer_file",
     "viewer_record",
     "write_bvh",
+    "write_bvh_like",
     "write_csv",
     "write_gif",
     "write_glb",

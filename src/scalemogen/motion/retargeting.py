@@ -64,6 +64,15 @@ def retarget(motion: Motion, joint_map: JointMap) -> Motion:
     return Motion.from_rotations(target, local, root, motion.fps)
 
 
+def mapped_rest(own: Skeleton, joint_map: JointMap) -> Tensor:
+    """Return rotations in the world (J, 4) of a foreign skeleton's joints in the T-pose that a map describes.
+
+    Raises:
+        UserError: joints are missing; the message names them.
+    """
+    return _rest_rotations(own, joint_map, _find_joints(own, joint_map, joint_map.target))
+
+
 def _find_joints(own: Skeleton, joint_map: JointMap, target: Skeleton) -> list[int | None]:
     """Return for each joint of the target the foreign joint that moves it."""
     places = {joint.rsplit(":", 1)[-1]: index for index, joint in enumerate(own.joints)}
