@@ -9,7 +9,7 @@ import pytest
 from helpers.source import PACKAGE, Import, report, sources
 
 LAYERS = (
-    {"contracts", "errors", "files", "skeletons"},
+    {"contracts", "errors", "files", "pickles", "skeletons"},
     {"motion", "scales", "bsq", "text", "metrics.functional", "distributed", "synthetic", "weights"},
     {"tokenizer", "ar", "evaluators", "metrics"},
     {"sampling", "checkpoints"},

@@ -6,11 +6,9 @@ of the body, objects, actions and manners have categories of their own.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Never
 
 import torch
 from torch import Tensor
@@ -18,6 +16,7 @@ from torch import Tensor
 from scalemogen.errors import UserError
 from scalemogen.evaluators.published import read_array
 from scalemogen.files import digest_json
+from scalemogen.pickles import read_pickle
 
 CATEGORIES = (
     *("VERB", "NOUN", "DET", "ADP", "NUM", "AUX", "PRON", "ADJ", "ADV"),
@@ -112,7 +111,7 @@ def read_word_vectors(folder: Path, prefix: str = "our_vab") -> WordVectors:
     """
     vectors = read_array(folder / f"{prefix}_data.npy")
     paths = {part: folder / f"{prefix}_{part}.pkl" for part in ("words", "idx")}
-    words, rows = (read_plain_pickle(path) for path in paths.values())
+    words, rows = (read_pickle(path) for path in paths.values())
     if vectors.ndim != 2:
         raise UserError(f"{folder / f'{prefix}_data.npy'} has shape {vectors.shape}; it must be (words, width)")
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
@@ -127,27 +126,3 @@ def read_word_vectors(folder: Path, prefix: str = "our_vab") -> WordVectors:
             raise UserError(f"{paths['idx']} gives row {row} for word {word!r}; there are {len(vectors)} vectors")
     order = torch.tensor([rows[word] for word in words])
     return WordVectors({word: row for row, word in enumerate(words)}, torch.from_numpy(vectors).float()[order])
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Knows no names: all that a pickle can do with it is to build containers of strings and numbers."""
-
-    def find_class(self, module: str, name: str) -> Never:
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-
-
-def read_plain_pickle(path: Path) -> Any:
-    """Read a pickle of lists, dictionaries, strings and numbers, without running what else it may hold.
-
-    Raises:
-        UserError: missing, damaged, or with other objects in it.
-    """
-    try:
-        with path.open("rb") as file:
-            return _PlainUnpickler(file).load()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except pickle.UnpicklingError as error:
-        raise UserError(f"{path} is no pickle of plain lists and dictionaries: {error}") from error
-    except Exception as error:  # a damaged pickle ends in almost any kind
-        raise UserError(f"{path} is a damaged pickle: {type(error).__name__} {error}") from error

@@ -9,7 +9,8 @@ import torch
 
 from helpers.official import WORDS, linked, write_words
 from scalemogen.errors import UserError
-from scalemogen.evaluators.words import CATEGORIES, WordVectors, read_plain_pickle, read_word_vectors
+from scalemogen.evaluators.words import CATEGORIES, WordVectors, read_word_vectors
+from scalemogen.pickles import read_pickle
 
 
 @pytest.fixture
@@ -102,14 +103,14 @@ def test_a_pickle_that_would_run_something_is_refused_and_runs_nothing(tmp_path:
 def test_plain_pickles_of_every_protocol_are_read(tmp_path: Path, protocol: int) -> None:
     value = {"a": [1, 2.5, None, True], "b": ("c", {"d": -7})}
     (tmp_path / "x.pkl").write_bytes(pickle.dumps(value, protocol))
-    assert read_plain_pickle(tmp_path / "x.pkl") == value
+    assert read_pickle(tmp_path / "x.pkl") == value
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80", b"no pickle", pickle.dumps(["a"])[:-3], b"\x80\x04N"])
 def test_a_damaged_pickle_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.pkl").write_bytes(content)
     with pytest.raises(UserError, match=r"x.pkl"):
-        read_plain_pickle(tmp_path / "x.pkl")
+        read_pickle(tmp_path / "x.pkl")
 
 
 @pytest.mark.parametrize(
