@@ -17,6 +17,9 @@ from scalemogen.editing.take import Take, place
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion
 
+BATCH = 16
+"""Most motions in one pass; the pass over the source attends to all tokens at once, guided and not."""
+
 
 @dataclass(frozen=True)
 class Edited:
@@ -49,7 +52,7 @@ def run_edits(
     takes: Sequence[Take],
     requests: Sequence[EditRequest],
 ) -> list[Edited]:
-    """Edit motions, those that share γ and τ in one batch.
+    """Edit motions, those that share γ and τ in common batches.
 
     Args:
         studio: the model.
@@ -65,9 +68,11 @@ def run_edits(
     for row, request in enumerate(requests):
         rules.setdefault(request.rule(studio.editor.scales), []).append(row)
     drawn: dict[int, Redrawn] = {}
-    for (gamma, tau), rows in rules.items():
-        windows = [_window(studio, takes[row], requests[row], plans[row]) for row in rows]
-        drawn.update(zip(rows, studio.editor.redraw(windows, studio.sampling, gamma=gamma, tau=tau), strict=True))
+    for (gamma, tau), members in rules.items():
+        for first in range(0, len(members), BATCH):
+            rows = members[first : first + BATCH]
+            windows = [_window(studio, takes[row], requests[row], plans[row]) for row in rows]
+            drawn.update(zip(rows, studio.editor.redraw(windows, studio.sampling, gamma=gamma, tau=tau), strict=True))
     return [
         _finish(studio, take, request, plan, drawn[row])
         for row, (take, request, plan) in enumerate(zip(takes, requests, plans, strict=True))
