@@ -12,7 +12,7 @@ from fastapi import Path as PathParameter
 from scalemogen.editing import STRENGTHS, EditRequest, align, part_numbers
 from scalemogen.errors import UserError
 from scalemogen.export import viewer_record
-from scalemogen.motion import read_bvh
+from scalemogen.motion import Motion, read_bvh
 from scalemogen.pipeline import TextToMotion
 from scalemogen.serving.desk import Desk
 from scalemogen.serving.guard import UPLOAD_PATH
@@ -58,7 +58,7 @@ class Server:
             raise HTTPException(404, f"no motion of this id; {kept}")
         return piece
 
-    def finished(self, name: str) -> tuple[Piece, Any]:
+    def finished(self, name: str) -> tuple[Piece, Motion]:
         """Return a piece and its motion.
 
         Raises:
@@ -90,7 +90,7 @@ def add_api(app: FastAPI, server: Server) -> None:
     _add_model(router, server)
     _add_making(router, server)
     _add_reading(router, server)
-    app.include_router(router)
+    app.include_router(router, responses=_problems(400, 403, 408, 413, 422))
 
 
 def _add_model(router: APIRouter, server: Server) -> None:
@@ -116,7 +116,7 @@ def _add_model(router: APIRouter, server: Server) -> None:
         keep_seconds=limits.keep_seconds,
     )
 
-    @router.get("/model", responses=_problems(400))
+    @router.get("/model")
     async def describe_model() -> ModelInfo:
         """Tell what the model makes, and what this server takes."""
         return info
@@ -125,7 +125,7 @@ def _add_model(router: APIRouter, server: Server) -> None:
 def _add_making(router: APIRouter, server: Server) -> None:
     model, limits = server.model, server.limits
 
-    @router.post("/motions", status_code=202, responses=_problems(400, 403, 413, 422, 429, 503))
+    @router.post("/motions", status_code=202, responses=_problems(429, 503))
     async def make_motion(body: MotionRequest, request: Request, response: Response) -> MotionStatus:
         """Ask for a motion of a sentence."""
         _check_caption(body.text, limits.caption)
@@ -137,7 +137,7 @@ def _add_making(router: APIRouter, server: Server) -> None:
         order = Sentence(body.text, frames, body.seed, body.guidance, body.temperature)
         return _accepted(server, server.desk.submit(order, Piece(body.text, body.seed)), response)
 
-    @router.post("/motions/{name}/edits", status_code=202, responses=_problems(400, 403, 404, 409, 413, 422, 429, 503))
+    @router.post("/motions/{name}/edits", status_code=202, responses=_problems(404, 409, 429, 503))
     async def edit_motion(name: Name, body: EditRequestBody, request: Request, response: Response) -> MotionStatus:
         """Ask for a changed motion; what is not to change stays as it is. The given motion is kept too."""
         piece, motion = server.finished(name)
@@ -158,7 +158,7 @@ def _add_making(router: APIRouter, server: Server) -> None:
         order = Change(motion, wanted, body.guidance, body.temperature)
         return _accepted(server, server.desk.submit(order, Piece(body.text, body.seed, source=name)), response)
 
-    @router.post(UPLOAD_PATH.removeprefix("/api"), status_code=201, responses=_problems(400, 403, 413, 422, 429, 503))
+    @router.post(UPLOAD_PATH.removeprefix("/api"), status_code=201, responses=_problems(429, 503))
     def upload_motion(
         content: Annotated[bytes, Body(media_type="application/octet-stream", description="a BVH file")],
         request: Request,
@@ -166,13 +166,12 @@ def _add_making(router: APIRouter, server: Server) -> None:
     ) -> MotionStatus:
         """Give a motion of one's own, as the content of a BVH file with the model's joints, to edit it."""
         server.admit(request)
-        motion = read_bvh(content, skeleton=model.facts.skeleton, name="the file")
-        if motion.seconds > limits.upload_seconds:
-            raise UserError(f"the file: {motion.seconds:.1f} seconds; at most {limits.upload_seconds:g} are taken")
-        piece = Piece("", state="done", motion=align(motion, model.facts))
+        with server.files.turn():
+            motion = _read(content, model, limits.upload_seconds)
+        piece = Piece("", state="done", motion=motion)
         return _accepted(server, server.store.add(piece), response)
 
-    @router.delete("/motions/{name}", status_code=204, responses=_problems(400, 403, 404, 422))
+    @router.delete("/motions/{name}", status_code=204, responses=_problems(404))
     async def forget_motion(name: Name) -> None:
         """Take a request back, or have a motion forgotten."""
         server.find(name)
@@ -180,12 +179,12 @@ def _add_making(router: APIRouter, server: Server) -> None:
 
 
 def _add_reading(router: APIRouter, server: Server) -> None:
-    @router.get("/motions/{name}", responses=_problems(400, 404, 422))
+    @router.get("/motions/{name}", responses=_problems(404))
     async def look_at_motion(name: Name) -> MotionStatus:
         """Tell how far a motion is."""
         return _status(server, name)
 
-    @router.get("/motions/{name}/figure", responses=_problems(400, 404, 409, 422))
+    @router.get("/motions/{name}/figure", responses=_problems(404, 409))
     def draw_motion(name: Name) -> dict[str, Any]:
         """Give a motion as viewer.js draws it; what it holds is between the two."""
         piece, motion = server.finished(name)
@@ -197,7 +196,7 @@ def _add_reading(router: APIRouter, server: Server) -> None:
     @router.get(
         "/motions/{name}/files/{suffix}",
         response_class=Response,
-        responses={**_problems(400, 404, 409, 422, 503), 200: {"content": media, "description": "the file"}},
+        responses={**_problems(404, 409, 503), 200: {"content": media, "description": "the file"}},
     )
     def download_motion(name: Name, suffix: Suffix) -> Response:
         """Give a motion as a file."""
@@ -231,6 +230,17 @@ def _status(server: Server, name: str) -> MotionStatus:
         report=piece.report,
         error=piece.error,
     )
+
+
+def _read(content: bytes, model: TextToMotion, most: float) -> Motion:
+    """Return the motion of a BVH file as the model takes it."""
+    try:
+        motion = read_bvh(content, skeleton=model.facts.skeleton, name="the file")
+        if motion.seconds > most:
+            raise UserError(f"the file: {motion.seconds:.1f} seconds; at most {most:g} are taken")
+        return align(motion, model.facts)
+    except ValueError as error:  # numbers too large for a motion
+        raise UserError(f"the file: {error}") from error
 
 
 def _check_caption(text: str, most: int) -> None:

@@ -86,7 +86,8 @@ class Guard:
             self._check_origin(headers)
             body = await self._body(scope["path"], headers, receive)
         except Refused as error:
-            await JSONResponse({"error": error.reason}, error.status)(scope, receive, send_with_headers)
+            later = {"Retry-After": "5"} if error.status == 503 else None
+            await JSONResponse({"error": error.reason}, error.status, later)(scope, receive, send_with_headers)
             return
         await self._app(scope, _replay(body, receive), send_with_headers)
 

@@ -7,6 +7,8 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -60,17 +62,32 @@ class Scratch:
 
 
 class FileDesk:
-    """Writes motions one at a time.
+    """Writes files, one at a time.
 
     Args:
-        folder: where files stand for as long as it takes to read them.
-        waiting: files that may be waited for.
+        folder: where files stand for as long as it takes to send them.
+        waiting: turns that may be waited for.
     """
 
     def __init__(self, folder: Path, waiting: int) -> None:
         self._folder = folder
         self._places = threading.BoundedSemaphore(waiting)
         self._pen = threading.Lock()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until nobody else is at it.
+
+        Raises:
+            TooMany: too many wait already.
+        """
+        if not self._places.acquire(blocking=False):
+            raise TooMany
+        try:
+            with self._pen:
+                yield
+        finally:
+            self._places.release()
 
     def write(self, motion: Motion, suffix: str) -> bytes:
         """Return a motion as the bytes of a file.
@@ -83,13 +100,8 @@ class FileDesk:
             TooMany: too many files are waited for.
             UserError: the disk is full.
         """
-        if not self._places.acquire(blocking=False):
-            raise TooMany
-        try:
-            with self._pen, tempfile.TemporaryDirectory(dir=self._folder) as folder:
-                return motion.save(Path(folder) / f"motion.{suffix}").read_bytes()
-        finally:
-            self._places.release()
+        with self.turn(), tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            return motion.save(Path(folder) / f"motion.{suffix}").read_bytes()
 
 
 def _remove_leftovers(parent: Path) -> None:

@@ -54,7 +54,7 @@ class Page {
     at("guidance").value = model.guidance;
     at("temperature").value = model.temperature;
     for (const strength of model.strengths) at("strength").add(new Option(strength, strength));
-    at("strength").value = "medium";
+    at("strength").value = "strong";
     for (const { name } of model.parts) {
       const label = element("label", at("parts"));
       const box = element("input", label);
@@ -222,11 +222,10 @@ class Page {
   async show(id) {
     const piece = this.pieces.get(id);
     const source = this.pieces.get(piece.source);
+    const before = source && (await this.figure(source.id).catch(() => null)); // the server may have forgotten it
     const after = await this.figure(id);
-    const records = [{ ...after, title: source ? "after" : "", caption: piece.title || piece.text }];
-    if (source) {
-      records.unshift({ ...(await this.figure(source.id)), title: "before", caption: source.title || source.text });
-    }
+    const records = [{ ...after, title: before ? "after" : "", caption: piece.title || piece.text }];
+    if (before) records.unshift({ ...before, title: "before", caption: source.title || source.text });
     at("empty").hidden = true;
     for (const name of ["controls", "hint", "files", "change"]) at(name).hidden = false;
     if (this.viewer) this.viewer.show(records);

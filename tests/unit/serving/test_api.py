@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import io
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from helpers.serving import WALK, Serve, make, settled
+from scalemogen.motion import read_bvh
+from scalemogen.pipeline import TextToMotion
+from scalemogen.serving import create_app, is_loopback
+from scalemogen.serving.guard import HEADERS
+from scalemogen.serving.writing import formats
+
+
+def positions(client: TestClient, name: str) -> Any:
+    content = client.get(f"/api/motions/{name}/files/npz").content
+    return np.load(io.BytesIO(content), allow_pickle=False)["positions"]
+
+
+def test_a_motion_is_that_of_the_python_interface(serve: Serve, model: TextToMotion) -> None:
+    client = serve()
+    made = make(client, {**WALK, "guidance": 1.5, "temperature": 0.7})
+    own = model.generate("a person walks", seconds=1.2, seed=3, guidance=1.5, temperature=0.7)
+    assert (made["state"], made["frames"], made["seconds"], made["seed"]) == ("done", 24, 1.2, 3)
+    np.testing.assert_allclose(positions(client, made["id"]), own.positions, atol=1e-5)
+
+
+def test_visitors_at_once_get_what_they_would_get_alone(serve: Serve, model: TextToMotion) -> None:
+    """Whatever is computed together with a sentence, its seed gives its motion."""
+    client = serve(batch=4)
+    verbs = ("walks", "waves", "jumps", "turns", "walks left", "waves right", "jumps left")
+    wanted = [{"text": f"a person {verb}", "seconds": 0.4 + 0.2 * at, "seed": at} for at, verb in enumerate(verbs)]
+    with ThreadPoolExecutor(len(wanted)) as visitors:
+        made = list(visitors.map(lambda one: make(client, one), wanted))
+    assert len({status["id"] for status in made}) == len(wanted)
+    for one, status in zip(wanted, made, strict=True):
+        alone = model.generate(one["text"], seconds=one["seconds"], seed=one["seed"])
+        assert status["text"] == one["text"]
+        np.testing.assert_allclose(positions(client, status["id"]), alone.positions, atol=1e-4)
+
+
+def test_an_edit_moves_only_what_may_change(serve: Serve) -> None:
+    client = serve()
+    walk = make(client, WALK)
+    body = {"text": "a person waves", "parts": ["left arm"], "frames": [4, 20], "strength": "full"}
+    answer = client.post(f"/api/motions/{walk['id']}/edits", json=body)
+    assert answer.status_code == 202, answer.text
+    edited = settled(client, answer.json()["id"])
+    assert (edited["state"], edited["source"], edited["frames"]) == ("done", walk["id"], 24)
+    moved = edited["report"]["moved_cm"]
+    assert moved["left arm"]["most"] > 0.1
+    assert moved["right leg"]["most"] < 0.05
+    assert client.get(f"/api/motions/{walk['id']}").json() == walk  # the given motion is still there, and as it was
+
+
+def test_a_file_of_ones_own_can_be_edited(serve: Serve) -> None:
+    client = serve()
+    content = client.get(f"/api/motions/{make(client, WALK)['id']}/files/bvh").content
+    answer = client.post("/api/uploads", content=content, headers={"Content-Type": "application/octet-stream"})
+    assert answer.status_code == 201, answer.text
+    own = answer.json()
+    assert (own["state"], own["frames"], own["seed"]) == ("done", 24, None)
+    edited = client.post(f"/api/motions/{own['id']}/edits", json={"text": "a person waves"})
+    assert settled(client, edited.json()["id"])["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the file"),
+        (b"HIERARCHY\nROOT a\n{\n", "the file"),
+        (b"\xff\xfe\x00" * 100, "the file"),
+        (b"HIERARCHY\n" + b"ROOT a { OFFSET 0 0 0 CHANNELS 0 " * 20_000, "the file"),
+    ],
+    ids=["empty", "cut", "bytes", "deep"],
+)
+def test_a_damaged_file_is_refused_in_one_line(serve: Serve, content: bytes, words: str) -> None:
+    answer = serve().post("/api/uploads", content=content, headers={"Content-Type": "application/octet-stream"})
+    assert answer.status_code == 422
+    assert "\n" not in answer.json()["error"]
+    assert words in answer.json()["error"] or not content
+
+
+def test_a_file_that_lasts_too_long_is_refused_before_it_is_resampled(serve: Serve) -> None:
+    client = serve()
+    content = client.get(f"/api/motions/{make(client, WALK)['id']}/files/bvh").content
+    slow = content.replace(b"Frame Time: 0.05", b"Frame Time: 50000")
+    assert slow != content
+    answer = client.post("/api/uploads", content=slow, headers={"Content-Type": "application/octet-stream"})
+    assert answer.status_code == 422
+    assert "at most 120" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("suffix", formats())
+def test_every_format_can_be_downloaded(serve: Serve, suffix: str, tmp_path: Path) -> None:
+    client = serve()
+    made = make(client, {**WALK, "seconds": 0.4})
+    answer = client.get(f"/api/motions/{made['id']}/files/{suffix}")
+    assert answer.status_code == 200
+    assert len(answer.content) > 500
+    assert answer.headers["content-disposition"] == f'attachment; filename="motion.{suffix}"'
+    if suffix == "bvh":
+        assert read_bvh(answer.content).frames == made["frames"]
+
+
+def test_nothing_stays_on_disk(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    leftover = tmp_path / "scalemogen-serve-left"
+    leftover.mkdir()
+    (leftover / "lock").touch()
+    client = serve()
+    assert not leftover.exists()
+    made = make(client, WALK)
+    client.get(f"/api/motions/{made['id']}/files/gif")
+    (scratch,) = tmp_path.iterdir()
+    assert [path.name for path in scratch.iterdir()] == ["lock"]
+    client.__exit__()
+    assert not list(tmp_path.iterdir())
+
+
+def test_forgetting_a_motion(serve: Serve) -> None:
+    client = serve()
+    path = f"/api/motions/{make(client, WALK)['id']}"
+    assert client.delete(path).status_code == 204
+    assert [client.get(path).status_code, client.delete(path).status_code] == [404, 404]
+
+
+def test_too_many_requests(serve: Serve) -> None:
+    client = serve(rate=2)
+    answers = [client.post("/api/motions", json=WALK) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    assert 1 <= int(answers[2].headers["retry-after"]) <= 30
+
+
+def test_a_full_queue(model: TextToMotion, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = model.generate
+    monkeypatch.setattr(model, "generate", lambda *a, **k: time.sleep(1.0) or made(*a, **k))
+    client = serve(queue=2, batch=1)
+    answers = [client.post("/api/motions", json=WALK) for _ in range(6)]
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert 3 <= len(refused) <= 4
+    assert all(answer.headers["retry-after"] == "5" for answer in refused)
+    for answer in answers:
+        if answer.status_code == 202:
+            client.delete(f"/api/motions/{answer.json()['id']}")
+
+
+def test_progress_counts_scales(model: TextToMotion, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = serve()
+    seen = []
+    desk_watch = "scalemogen.serving.desk.Desk._watch"
+    monkeypatch.setattr(desk_watch, lambda self, done, scales: seen.append((done, scales)))
+    make(client, WALK)
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_files_of_the_server_are_out_of_reach(serve: Serve) -> None:
+    client = serve()
+    name = make(client, WALK)["id"]
+    paths = ["/../setup.cfg", "/%2e%2e/setup.cfg", "/page/index.html", "/etc/passwd", "//etc/passwd", "/serve.py",
+             "/viewer/viewer.js", "/docs", "/redoc", "/openapi.json", "/api/motions", "/api/motions/..%2f..%2fmodel",
+             f"/api/motions/{name}/files/..%2fmodel.json", f"/api/motions/{name}/files/bvh%00.txt",
+             f"/api/motions/{name}/files/BVH", f"/api/motions/{name}/files/png"]  # fmt: skip
+    for path in paths:
+        answer = client.get(path)
+        assert answer.status_code in (404, 405, 422), path
+        assert list(answer.json()) == ["error"], path
+
+
+def test_the_page_and_its_files(serve: Serve) -> None:
+    client = serve()
+    page = client.get("/").text
+    for name in ("viewer.js", "viewer.css", "serve.js", "serve.css"):
+        assert f'"{name}"' in page
+        assert client.get(f"/{name}").status_code == 200
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "<script>" not in page  # its policy would refuse it
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/viewer.js", "/api/model", "/api/motions/unknown", "/nothing", "/api/openapi.json"]
+)
+def test_every_answer_carries_the_headers(serve: Serve, path: str) -> None:
+    answer = serve().get(path)
+    for name, value in HEADERS.items():
+        assert answer.headers[name] == value or name == "Cache-Control"
+
+
+def test_other_names_and_other_sites_are_refused(serve: Serve) -> None:
+    client = serve()
+    assert client.get("/api/model", headers={"Host": "evil.example"}).status_code == 400
+    for name in ("localhost", "LOCALHOST:8000", "127.0.0.1:9", "[::1]:8000", "[::1]"):
+        assert client.get("/api/model", headers={"Host": name}).status_code == 200, name
+    origins = {"http://localhost": 202, "http://evil.example": 403, "null": 403, "http://localhost:81": 403}
+    for origin, status in origins.items():
+        assert client.post("/api/motions", json=WALK, headers={"Origin": origin}).status_code == status, origin
+
+
+def test_elsewhere_any_name_will_do(model: TextToMotion) -> None:
+    with TestClient(create_app(model, host="0.0.0.0"), base_url="http://studio.example") as client:
+        assert client.get("/api/model").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("::", False), ("studio", False)],
+)
+def test_loopback(host: str, own: bool) -> None:
+    assert is_loopback(host) is own
+
+
+def test_large_bodies_are_not_read(serve: Serve) -> None:
+    client = serve()
+    headers = {"Content-Type": "application/json"}
+    assert client.post("/api/motions", content=b" " * 17_000, headers=headers).status_code == 413
+    pieces = (b" " * 1000 for _ in range(20))  # without a Content-Length
+    assert client.post("/api/motions", content=pieces, headers=headers).status_code == 413
+    large = b"x" * (8 * 2**20 + 1)
+    headers = {"Content-Type": "application/octet-stream"}
+    assert client.post("/api/uploads", content=large, headers=headers).status_code == 413
+
+
+def test_a_failure_tells_no_secrets(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret path /etc/passwd")
+
+    client = serve()
+    name = make(client, WALK)["id"]
+    monkeypatch.setattr("scalemogen.serving.api.viewer_record", fail)
+    answer = client.get(f"/api/motions/{name}/figure")
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_description_is_complete(serve: Serve) -> None:
+    description = serve().get("/api/openapi.json").json()
+    operations = [(path, method, operation) for path, methods in description["paths"].items()
+                  for method, operation in methods.items()]  # fmt: skip
+    assert len(operations) == 8
+    for path, method, operation in operations:
+        assert operation["description"], (path, method)
+        assert "HTTPValidationError" not in json.dumps(operation), (path, method)
