@@ -8,9 +8,11 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
+from scalemogen.cli.amass import add_amass, build_from_amass, from_amass
 from scalemogen.cli.parser import Parser
 from scalemogen.data_modules import (
     FileNames,
@@ -55,8 +57,12 @@ def build_parser() -> argparse.ArgumentParser:
     info = commands.add_parser(
         "info",
         help="print sizes, lengths, captions, skeleton, licence",
-        epilog="example: scalemogen data info data/tiny",
+        epilog="example: scalemogen data info data/tiny --html tiny.html",
     )
+    info.add_argument(
+        "--html", type=Path, metavar="FILE", help="also write a page: plots, samples that play, augmentations"
+    )
+    info.add_argument("--seed", type=int, default=0, help="of the samples and augmentations shown (default: 0)")
     for command in (check, info):
         command.add_argument("store", type=Path, help="folder of the store")
         command.add_argument("--json", action="store_true", help="print one JSON object")
@@ -129,7 +135,8 @@ def _add_published(commands: Any) -> None:
             help=f"{reader.form.origin.name} in its published form",
             epilog=f"example: scalemogen data {name} downloads/{name} --out data/{name} --strict",
         )
-        parser.add_argument("source", type=Path, help=f"folder with {reader.needs}")
+        raw = name == "humanml3d"
+        parser.add_argument("source", type=Path, nargs="?" if raw else None, help=f"folder with {reader.needs}")
         parser.add_argument(
             "--statistics",
             choices=get_args(Statistics),
@@ -137,7 +144,9 @@ def _add_published(commands: Any) -> None:
             help="mean and deviation: of the training split, or the data set's own files (default: computed)",
         )
         _add_output(parser)
-        parser.set_defaults(build=_build_published)
+        if raw:
+            add_amass(parser)
+        parser.set_defaults(build=_build_humanml3d if raw else _build_published)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -165,13 +174,22 @@ def run(args: argparse.Namespace) -> int:
     if args.command == "check":
         return _check(args)
     if args.command == "info":
-        _print_info(describe(MotionStore.open(args.store)), args.json)
-        return 0
+        return _info(args)
     store: MotionStore = args.build(args)
     if not args.json:
         _print_faults("quarantined", store.quarantine)
     _print_info(describe(store), args.json)
     return 1 if args.strict and store.quarantine else 0
+
+
+def _info(args: argparse.Namespace) -> int:
+    store = MotionStore.open(args.store)
+    info = describe(store)
+    _print_info(info, args.json)
+    if args.html is not None:
+        page = import_module("scalemogen.cli.data_page")  # plots and viewer take a second to load
+        page.write_page(store, info, args.html, args.seed)
+    return 0
 
 
 def _build_synthetic(args: argparse.Namespace) -> MotionStore:
@@ -208,6 +226,10 @@ def _build_bvh(args: argparse.Namespace) -> MotionStore:
 def _build_published(args: argparse.Namespace) -> MotionStore:
     reader = READERS[args.command]
     return build_published(args.out, reader(args.source), statistics=args.statistics, progress=not args.json)
+
+
+def _build_humanml3d(args: argparse.Namespace) -> MotionStore:
+    return build_from_amass(args) if from_amass(args) else _build_published(args)
 
 
 def _check(args: argparse.Namespace) -> int:
