@@ -41,7 +41,9 @@ COMMANDS = MappingProxyType(
         "evaluate": "the full protocol on a model, or two results beside each other",
         "recognise": "do generated motions show what their sentences say?",
         "export": "convert a motion to another file format",
+        "import-reference": "released files of the paper's authors to a model folder",
         "serve": "a page in the browser and a JSON API around a model",
+        "bench": "speed and memory of loaders and stores on this machine",
         "doctor": "versions, devices, paths, and what is missing for which feature",
     }
 )
@@ -57,7 +59,7 @@ def usage() -> str:
     groups = [("training", STAGES), ("data and models", COMMANDS)]
     lines = ["usage: scalemogen <command> [options]", "", "Text-to-motion generation by next-scale prediction."]
     for title, commands in groups:
-        lines += ["", f"{title}:", *(f"  {name:<12} {summary}" for name, summary in commands.items())]
+        lines += ["", f"{title}:", *(f"  {name:<16} {summary}" for name, summary in commands.items())]
     lines += [
         "",
         "options:",
@@ -116,7 +118,7 @@ def _dispatch(arguments: list[str]) -> int:
         return int(stages.main(name, rest) or 0)
     if name not in COMMANDS:
         raise UserError(_unknown(name))
-    command = import_module(f"scalemogen.cli.{name}")
+    command = import_module(f"scalemogen.cli.{name.replace('-', '_')}")
     return int(command.run(command.build_parser().parse_args(rest)) or 0)
 
 

@@ -164,7 +164,7 @@ class HumanML3DEvaluator(Evaluator):
         """
         folder = folder_of(path, FILES, SOURCE)
         states = read_states(folder / WEIGHTS, PARTS)
-        normaliser = read_statistics(folder, data, "humanml3d-published")
+        normaliser = read_statistics(folder / "mean.npy", folder / "std.npy", data, "humanml3d-published")
         largest = float(normaliser.std[-CONTACTS:].max())
         if largest > LARGEST_CONTACT_STD:
             raise UserError(

@@ -90,12 +90,13 @@ def read_array(path: Path) -> np.ndarray:
     return array
 
 
-def read_statistics(folder: Path, data: str, layout: str) -> Normaliser:
-    """Read mean.npy and std.npy of an evaluator, and bring them to metres.
+def read_statistics(mean_file: Path, std_file: Path, data: str, layout: str) -> Normaliser:
+    """Read the mean and the standard deviation that features were normalised with, and bring them to metres.
 
     Args:
-        folder: of the evaluator.
-        data: whose evaluator it is; the name of its skeleton.
+        mean_file: `.npy` of F numbers.
+        std_file: likewise.
+        data: whose features they are; the name of the skeleton.
         layout: what the F numbers stand for.
 
     Raises:
@@ -103,7 +104,7 @@ def read_statistics(folder: Path, data: str, layout: str) -> Normaliser:
     """
     skeleton, definition = get_skeleton(data), get_layout(layout)
     width, groups = definition.width(skeleton), definition.groups(skeleton)
-    paths = (folder / "mean.npy", folder / "std.npy")
+    paths = (mean_file, std_file)
     mean, std = (torch.from_numpy(read_array(path).astype(np.float64)) for path in paths)
     for path, value in zip(paths, (mean, std), strict=True):
         if value.shape != (width,):

@@ -169,7 +169,7 @@ class SnapMoGenEvaluator(Evaluator):
         folder = folder_of(path, FILES, SOURCE)
         configuration = read_configuration(folder / "evaluator.yaml")
         states = read_states(folder / WEIGHTS, PARTS)
-        normaliser = read_statistics(folder, "snapmogen", "snapmogen")
+        normaliser = read_statistics(folder / "mean.npy", folder / "std.npy", "snapmogen", "snapmogen")
         text = T5TextEncoder(str(folder / "t5"), max_tokens=configuration.data.max_text_length)
         width = configuration.text_embedder.dim_embed
         if text.width != width:
