@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scalemogen.data_modules.amass.archives import read_arrays
 from scalemogen.data_modules.amass.objects import KNOWN, as_array
 from scalemogen.errors import UserError
 from scalemogen.files import digest_bytes
@@ -110,10 +111,9 @@ def read_body(path: Path) -> Body:
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in KEYS if key in archive}
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError) as error:
-        raise UserError(f"{path}: no readable .npz file of arrays ({' '.join(str(error).split())})") from error
+        return read_arrays(path, KEYS)[0]
+    except ValueError as error:
+        raise UserError(f"{path}: no readable .npz file of arrays ({error})") from error
 
 
 def _check(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Body:

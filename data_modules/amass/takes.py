@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scalemogen.data_modules.amass.archives import read_array, read_arrays
 from scalemogen.data_modules.amass.body import BETAS, BODY_JOINTS, JOINTS, Body
 from scalemogen.data_modules.published.form import Unusable
 
@@ -24,8 +23,6 @@ NEWER = ("mocap_frame_rate", "surface_model_type", "root_orient", "pose_body")
 
 FPS = 20
 """Frames per second of HumanML3D."""
-
-_DAMAGED = (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
 def read_take(path: Path, bodies: Mapping[str, Body]) -> Tensor:
@@ -44,10 +41,10 @@ def read_take(path: Path, bodies: Mapping[str, Body]) -> Tensor:
 
 def _read_joints(path: Path) -> Tensor:
     try:
-        joints = np.load(path, allow_pickle=False)
-    except _DAMAGED as error:
-        raise Unusable("unreadable file", f"{path.name}: {_line(error)}") from error
-    shape = joints.shape if isinstance(joints, np.ndarray) else ()
+        joints = read_array(path)
+    except ValueError as error:
+        raise Unusable("unreadable file", f"{path.name}: {error}") from error
+    shape = joints.shape
     if len(shape) != 3 or shape[1] < BODY_JOINTS or shape[2] != 3 or joints.dtype.kind not in "fiu":
         raise Unusable("wrong kind of file", f"{path.name}: shape {shape}, needed joints (T, {BODY_JOINTS} or more, 3)")
     return torch.from_numpy(joints[:, :BODY_JOINTS].astype(np.float64))
@@ -73,17 +70,13 @@ def _read_amass(path: Path, bodies: Mapping[str, Body]) -> Tensor:
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            names = set(archive.files)
-            if newer := sorted(names & set(NEWER)):
-                raise Unusable(
-                    "wrong kind of file", f"{path.name} has {', '.join(newer)}: download the files named 'SMPL+H G'"
-                )
-            if missing := [key for key in KEYS if key not in names]:
-                raise Unusable("missing key", f"{path.name} has no {', '.join(missing)}")
-            found: dict[str, NDArray[Any]] = {key: archive[key] for key in KEYS}
-    except _DAMAGED as error:
-        raise Unusable("unreadable file", f"{path.name}: {_line(error)}") from error
+        found, names = read_arrays(path, KEYS)
+    except ValueError as error:
+        raise Unusable("unreadable file", f"{path.name}: {error}") from error
+    if newer := sorted(names & set(NEWER)):
+        raise Unusable("wrong kind of file", f"{path.name} has {', '.join(newer)}: download the files named 'SMPL+H G'")
+    if missing := [key for key in KEYS if key not in names]:
+        raise Unusable("missing key", f"{path.name} has no {', '.join(missing)}")
     if wrong := [key for key in KEYS if key != "gender" and found[key].dtype.kind not in "fiu"]:
         raise Unusable("wrong kind of file", f"{path.name}: no numbers in {', '.join(wrong)}")
     return found
@@ -94,7 +87,3 @@ def _step(path: Path, rate: NDArray[Any]) -> int:
     if rate.size != 1 or not FPS <= float(rate.reshape(())) < 1e5:
         raise Unusable("wrong frame rate", f"{path.name}: {rate}; needed {FPS} a second or more")
     return int(float(rate.reshape(())) / FPS)
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
