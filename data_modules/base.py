@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from scalemogen.contracts import DataFacts, MotionBatch
 from scalemogen.data_modules.dataset import Items, MotionDataset, balanced, random_crops, windows
 from scalemogen.data_modules.sampler import BucketSampler, OrderedSampler
+from scalemogen.data_modules.speed import SpeedChange
 from scalemogen.data_modules.store import MotionStore
 from scalemogen.data_modules.writer import TRAIN
 from scalemogen.distributed import world_size
@@ -33,6 +34,8 @@ class Loading:
         min_frames: shorter clips and windows are left out, and counted in the log.
         balance: attribute, each value of which training batches show equally often, however rare; "" shows each clip
             once an epoch.
+        speed: training plays each clip at another speed in every epoch, 1 / (1 + speed) to 1 + speed times its own:
+            0.25 for 0.8 to 1.25; 0 leaves speeds alone. See `SpeedChange`.
         workers: processes that load batches, and that build a store; 0 does it in this one.
 
     Raises:
@@ -43,6 +46,7 @@ class Loading:
     max_frames: int = 196
     min_frames: int = 16
     balance: str = ""
+    speed: float = 0.0
     workers: int = 0
 
     def __post_init__(self) -> None:
@@ -51,6 +55,8 @@ class Loading:
                 f"batch_size {self.batch_size}, min_frames {self.min_frames}, max_frames {self.max_frames}, workers"
                 f" {self.workers}: needed batch_size >= 1, 1 <= min_frames <= max_frames, workers >= 0"
             )
+        if not 0 <= self.speed <= 1:
+            raise UserError(f"speed {self.speed}: clips can be played up to twice as fast or slow, 0 <= speed <= 1")
 
 
 DEFAULT_LOADING = Loading()
@@ -119,7 +125,8 @@ class MotionDataModule(LightningDataModule, ABC):
         sampler = BucketSampler(
             items.frames, batch_size=loading.batch_size, weights=weights, rank=rank, world=world, seed=seed
         )
-        return self._loader(items, sampler)
+        change = SpeedChange(self.facts, loading.speed, loading.min_frames, loading.max_frames)
+        return self._loader(MotionDataset(self.store, items, change if loading.speed else None), sampler)
 
     def val_dataloader(self) -> DataLoader[MotionBatch] | list[DataLoader[MotionBatch]]:
         """Return the split "val" in order; see `OrderedSampler`."""
@@ -141,7 +148,7 @@ class MotionDataModule(LightningDataModule, ABC):
         if not len(items):
             return []
         sampler = OrderedSampler(len(items), batch_size=self.loading.batch_size, rank=_rank(), world=world_size())
-        return self._loader(items, sampler)
+        return self._loader(MotionDataset(self.store, items), sampler)
 
     def _reported(self, split: str, items: Items) -> Items:
         if items.left_out:
@@ -151,9 +158,9 @@ class MotionDataModule(LightningDataModule, ABC):
             )
         return items
 
-    def _loader(self, items: Items, sampler: BucketSampler | OrderedSampler) -> DataLoader[MotionBatch]:
+    def _loader(self, dataset: MotionDataset, sampler: BucketSampler | OrderedSampler) -> DataLoader[MotionBatch]:
         return DataLoader(
-            MotionDataset(self.store, items),
+            dataset,
             sampler=sampler,
             batch_size=None,
             num_workers=self.loading.workers,

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from scalemogen.contracts import MotionBatch
 from scalemogen.data_modules.sampler import Draws
+from scalemogen.data_modules.speed import SpeedChange
 from scalemogen.data_modules.store import MotionStore
 from scalemogen.errors import UserError
 from scalemogen.motion import Normaliser
@@ -92,11 +93,13 @@ class MotionDataset(Dataset[MotionBatch]):
     Args:
         store: an opened store.
         items: see `random_crops` and `windows`.
+        speed: changes the speed of items as drawn; None leaves all as they are.
     """
 
-    def __init__(self, store: MotionStore, items: Items) -> None:
+    def __init__(self, store: MotionStore, items: Items, speed: SpeedChange | None = None) -> None:
         self.store = store
         self.items = items
+        self.speed = speed
         self._normaliser = Normaliser(store.facts.mean, store.facts.std)
 
     def __len__(self) -> int:
@@ -105,12 +108,12 @@ class MotionDataset(Dataset[MotionBatch]):
     def __getitem__(self, draws: Draws) -> MotionBatch:
         """Return the batch that a sampler drew."""
         items, rows = self.items, draws.items
-        frames, clips = items.frames[rows], items.clips[rows]
-        room = items.lengths[rows] - frames + 1
-        starts = self.store.starts[clips] + items.starts[rows] + (draws.crops * room).astype(np.int64)
+        clips = items.clips[rows]
+        pieces = [self._piece(*draw) for draw in zip(rows, draws.crops, draws.speeds, strict=True)]
+        frames = np.array([len(piece) for piece in pieces], np.int64)
         padded = np.zeros((len(rows), int(frames.max()), self.store.features.shape[1]), np.float32)
-        for row, start, length in zip(padded, starts, frames, strict=True):
-            row[:length] = self.store.features[start : start + length]
+        for row, piece in zip(padded, pieces, strict=True):
+            row[: len(piece)] = piece
         inside = torch.from_numpy(np.arange(padded.shape[1]) < frames[:, None])
         features = self._normaliser.normalise(torch.from_numpy(padded))
         return MotionBatch(
@@ -119,6 +122,17 @@ class MotionDataset(Dataset[MotionBatch]):
             captions=[self.store.caption(clip, choice) for clip, choice in zip(clips, draws.choices, strict=True)],
             clip_ids=[self._name(clip, window) for clip, window in zip(clips, items.windows[rows], strict=True)],
         )
+
+    def _piece(self, item: int, crop: float, speed: float) -> NDArray[np.float32]:
+        """Return features (T, F) of an item, cut where drawn: a view of the store, unless the speed changes."""
+        length, frames, factor = int(self.items.lengths[item]), int(self.items.frames[item]), 1.0
+        if self.speed is not None:
+            factor = self.speed.factor(speed, length)
+            frames = min(length, self.speed.needed(factor))
+        first = self.store.starts[self.items.clips[item]] + self.items.starts[item]
+        start = int(first) + int(crop * (length - frames + 1))
+        piece = self.store.features[start : start + frames]
+        return piece if self.speed is None else self.speed(piece, factor)
 
     def _name(self, clip: int, window: int) -> str:
         return self.store.ids[clip] + (f"#w{window}" if window else "")

@@ -29,11 +29,13 @@ class Draws:
         items: (B,) int64 positions in the data set's list of items.
         crops: (B,) float64 in [0, 1), where to cut a clip that is longer than an item may be.
         choices: (B,) float64 in [0, 1), which caption to take.
+        speeds: (B,) float64 in [0, 1), how fast to play a clip where speeds may change; see `SpeedChange`.
     """
 
     items: NDArray[np.int64]
     crops: NDArray[np.float64]
     choices: NDArray[np.float64]
+    speeds: NDArray[np.float64]
 
 
 class _BatchSampler(DistributedSampler[Draws], ABC):
@@ -104,9 +106,11 @@ class BucketSampler(_BatchSampler):
         crops, choices, noise = torch.rand(3, count, generator=generator, dtype=torch.float64).numpy()
         blurred = self._frames[drawn] * (1 + self._noise * (noise - 0.5))
         groups = np.argsort(blurred, kind="stable").reshape(len(self), self._group)
-        for group in torch.randperm(len(self), generator=generator).tolist():
+        order = torch.randperm(len(self), generator=generator).tolist()
+        speeds = torch.rand(count, generator=generator, dtype=torch.float64).numpy()
+        for group in order:
             rows = groups[group, self.rank :: self.num_replicas]
-            yield Draws(drawn[rows], crops[rows], choices[rows])
+            yield Draws(drawn[rows], crops[rows], choices[rows], speeds[rows])
 
     def _draw(self, count: int, generator: torch.Generator) -> Tensor:
         if self._weights is None:
@@ -148,4 +152,4 @@ class OrderedSampler(_BatchSampler):
         share = np.concatenate((share, np.arange(missing) % self._items))
         for items in np.array_split(share, self._batches):
             zeros = np.zeros(len(items))
-            yield Draws(items, zeros, zeros)
+            yield Draws(items, zeros, zeros, zeros)
