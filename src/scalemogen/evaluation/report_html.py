@@ -24,6 +24,7 @@ from scalemogen.evaluation.report_markdown import (
     summary,
 )
 from scalemogen.export import gallery
+from scalemogen.motion import Motion
 
 CURVES = {
     "mpjpe_root_mm": "joint error, root-aligned, mm",
@@ -121,16 +122,21 @@ def _scale_plots(maps: Sequence[Sequence[int]], split: Mapping[str, Any]) -> str
 
 
 def _motions(examples: Sequence[Example]) -> str:
-    """Return the viewer with all motions of all examples, as a page within the page."""
+    """Return the viewer with all motions of all examples."""
     motions, captions, titles = [], [], []
     for example in examples:
         for row, motion in example.motions.items():
             motions.append(motion)
             captions.append(example.caption)
             titles.append(row)
+    return viewer_frame(motions, captions, titles, "Same sentences, not chosen by eye")
+
+
+def viewer_frame(motions: Sequence[Motion], captions: Sequence[str], titles: Sequence[str], title: str) -> str:
+    """Return the viewer with some motions as a page within the page; see `gallery`."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "motions.html"
-        gallery(motions, captions, path, titles=titles, title="Same sentences, not chosen by eye")
+        gallery(motions, captions, path, titles=titles, title=title)
         inner = path.read_text(encoding="utf-8")
     return f'<iframe srcdoc="{html.escape(inner, quote=True)}"></iframe>'
 

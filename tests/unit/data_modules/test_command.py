@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -119,3 +120,24 @@ def test_bad_input_is_one_line(
     assert message in text
     assert text.count("\n") == 1
     assert not any(tmp_path.iterdir())
+
+
+def test_info_writes_a_page_that_needs_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store, page = tmp_path / "s", tmp_path / "page.html"
+    assert main(["data", "synthetic", "--clips", "20", "--out", str(store), "--json"]) == 0
+    assert main(["data", "info", str(store), "--html", str(page), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.partition("\n}\n")[2])["clips"] == 20
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<iframe") == 2
+    assert text.count("<svg") == 3
+    for shown in ("Apache-2.0", "Augmentations", "times as fast", "mirrored", "lengths, share of clips"):
+        assert shown in text
+    assert not re.search(r"(src|href)=\"?http", text)
+    assert main(["data", "info", str(store), "--html", str(page), "--json"]) == 0
+    assert page.read_text(encoding="utf-8") == text  # the same seed, the same page
+
+
+def test_a_page_is_written_for_clips_without_captions_and_of_one_frame(tmp_path: Path) -> None:
+    write_store(tmp_path / "s", {"train": (1, 1)}, captions=0)
+    assert main(["data", "info", str(tmp_path / "s"), "--html", str(tmp_path / "page.html")]) == 0
+    assert "Augmentations" not in (tmp_path / "page.html").read_text(encoding="utf-8")
