@@ -1,0 +1,74 @@
+"""`scalemogen bench`: how fast parts of the package are on this machine; medians of a few repeats."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from types import MappingProxyType
+
+from scalemogen.cli.parser import Parser
+from scalemogen.errors import UserError
+
+BENCHES = MappingProxyType(
+    {"data": "opening and shuffling a large store, batches, memory of several processes, features"}
+)
+"""Name -> what is measured; `scalemogen.cli.bench_NAME` has `measure(clips, repeats) -> list[Figure]`."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number.
+
+    Attributes:
+        name: what was measured.
+        value: the number.
+        unit: its unit.
+    """
+
+    name: str
+    value: float
+    unit: str
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of `scalemogen bench`."""
+    listed = "; ".join(f"{name}: {meaning}" for name, meaning in BENCHES.items())
+    parser = Parser(
+        prog="scalemogen bench",
+        description=f"Measure speed and memory on this machine. {listed}.",
+        epilog="example: OMP_NUM_THREADS=1 scalemogen bench data",
+    )
+    parser.add_argument("bench", nargs="?", choices=list(BENCHES), default="data", help="what to measure")
+    parser.add_argument("--clips", type=int, default=1_000_000, help="of the large store (default: 1,000,000)")
+    parser.add_argument("--repeats", type=int, default=5, help="of which the median counts (default: 5)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print."""
+    if args.clips < 1000 or args.repeats < 1:
+        raise UserError(f"{args.clips} clips, {args.repeats} repeats: at least 1,000 and 1 are needed")
+    figures: list[Figure] = import_module(f"scalemogen.cli.bench_{args.bench}").measure(args.clips, args.repeats)
+    if args.json:
+        print(json.dumps([asdict(figure) for figure in figures], indent=2))
+        return 0
+    for figure in figures:
+        print(f"{figure.value:>12.4g} {figure.unit:<14} {figure.name}")
+    return 0
+
+
+def median_seconds(work: Callable[[], object], repeats: int) -> float:
+    """Return the median time of some calls, after one that does not count."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)

@@ -1,0 +1,225 @@
+"""Stores and loaders in figures: a million clips, one store in several processes, batches, feature extraction."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import re
+import tempfile
+import time
+from itertools import islice
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from scalemogen.cli.bench import Figure, median_seconds
+from scalemogen.data_modules import BucketSampler, Loading, MotionStore, Origin, Stored, StoreWriter
+from scalemogen.data_modules.writer import TRAIN
+from scalemogen.motion import get_layout
+from scalemogen.skeletons import get_skeleton
+from scalemogen.synthetic import generate_clip
+
+PROCESSES = 4
+DENSE_CLIPS = 1500
+"""Clips of the store whose every frame is read: about 190 MB."""
+
+BATCH = 32
+CAPTION = "a person walks forward"
+
+
+def measure(clips: int, repeats: int) -> list[Figure]:
+    """Return all figures.
+
+    Args:
+        clips: of the large store, whose features are a sparse file.
+        repeats: of which the median counts.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        large, dense = Path(folder) / "large", Path(folder) / "dense"
+        generate_store(large, clips, noise=False)
+        generate_store(dense, DENSE_CLIPS, noise=True)
+        return [*_large(large, repeats), *_loader(dense), *_memory(dense), *_features(repeats)]
+
+
+def generate_store(path: Path, clips: int, *, noise: bool) -> None:
+    """Write a store of clips of 40 to 200 frames with 263 features, fast: columns whole instead of clip by clip.
+
+    Args:
+        path: folder of the store; must not exist.
+        clips: number of clips.
+        noise: fill the features; else their file is sparse and holds zeros.
+    """
+    skeleton, layout = get_skeleton("humanml3d"), "humanml3d"
+    width = get_layout(layout).width(skeleton)
+    generator = torch.Generator().manual_seed(0)
+    first = torch.randn(40, width, generator=generator).numpy()
+    origin = Origin("noise", "CC0", "Made for a measurement.")
+    with StoreWriter(path, skeleton=skeleton, layout=layout, fps=20, origin=origin, provenance={}) as writer:
+        writer.add("0", first, [CAPTION], TRAIN)
+    lengths = torch.randint(40, 201, (clips,), generator=generator).numpy()
+    rows = int(lengths.sum())
+    features = open_memmap(path / "features.npy", "w+", np.float32, (rows, width))
+    if noise:
+        for start in range(0, rows, len(first)):
+            features[start : start + len(first)] = first[: rows - start]
+    features.flush()
+    counted = np.arange(1, clips + 1)
+    columns = {
+        "starts": lengths.cumsum() - lengths,
+        "lengths": lengths,
+        "splits": np.zeros(clips, np.uint8),
+        "caption_ends": counted,
+    }
+    digits = len(str(clips))
+    texts = {
+        "ids": [f"{n:0{digits}d}" for n in range(clips)],
+        "captions": [CAPTION] * clips,
+        "attributes": ["{}"] * clips,
+    }
+    for name, values in texts.items():
+        columns[name] = np.frombuffer("".join(values).encode(), np.uint8)
+        columns[f"{name}_ends"] = counted * len(values[0])
+    for name, column in columns.items():
+        np.save(path / f"{name}.npy", column)
+    description = json.loads((path / "store.json").read_text("utf-8"))
+    (path / "store.json").write_text(json.dumps({**description, "clips": clips, "frames": rows}), "utf-8")
+
+
+def _large(path: Path, repeats: int) -> list[Figure]:
+    store = MotionStore.open(path)
+
+    def first_batch() -> None:
+        lengths = np.minimum(np.asarray(store.lengths), 196)
+        next(iter(BucketSampler(lengths, batch_size=BATCH)))
+
+    def from_nothing() -> None:
+        next(iter(Stored(str(path), loading=Loading(batch_size=BATCH)).train_dataloader()))
+
+    shuffled, started = median_seconds(first_batch, repeats), median_seconds(from_nothing, repeats)
+    size = (path / "features.npy").stat().st_size
+    return [
+        Figure(f"store of {len(store)} clips ({size / 1e9:.0f} GB, sparse): open", opened(path, repeats) * 1e3, "ms"),
+        Figure("its epoch shuffled, first list of clips drawn", shuffled, "s"),
+        Figure("from nothing to its first shuffled batch", started, "s"),
+        Figure("of its features then in this process's memory", mapped(path / "features.npy") / 1e6, "MB"),
+    ]
+
+
+def opened(path: Path, repeats: int) -> float:
+    """Return the seconds that it takes to open a store."""
+    return median_seconds(lambda: MotionStore.open(path), repeats)
+
+
+def _loader(path: Path) -> list[Figure]:
+    figures = []
+    for speed, batches in ((0.0, 60), (0.25, 4)):
+        loader = Stored(str(path), loading=Loading(batch_size=BATCH, speed=speed)).train_dataloader()
+        taken = iter(loader)
+        next(taken)
+        start = time.perf_counter()
+        count = sum(1 for _ in islice(taken, batches - 1))
+        what = "with changes of speed" if speed else f"of {BATCH} clips, 40 to 196 frames"
+        figures.append(Figure(f"loader in one process, {what}", count / (time.perf_counter() - start), "batches/s"))
+    return figures
+
+
+def _memory(path: Path) -> list[Figure]:
+    one, several = memory_of_data(path, 1), memory_of_data(path, PROCESSES)
+    size = (path / "features.npy").stat().st_size
+    return [
+        Figure(f"memory of a store of {size / 1e6:.0f} MB read by 1 process", one / 1e6, "MB"),
+        Figure(f"memory of the same store read by {PROCESSES} processes, all together", several / 1e6, "MB"),
+        Figure(f"{PROCESSES} processes against 1", several / one, "times"),
+    ]
+
+
+def memory_of_data(path: Path, processes: int) -> int:
+    """Return the bytes that data takes in processes which each read a whole epoch, all of them together.
+
+    Counted are the store's pages by their proportional share (PSS: a page that n processes map counts 1/n in each), and
+    all memory of its own that a process gained since its first batch.
+
+    Args:
+        path: folder of a store.
+        processes: that read at the same time.
+    """
+    context = multiprocessing.get_context("spawn")
+    results: Queue[int] = context.Queue()
+    barrier = context.Barrier(processes)
+    workers = [context.Process(target=_read_epoch, args=(path, barrier, results)) for _ in range(processes)]
+    for worker in workers:
+        worker.start()
+    total = sum(results.get(timeout=280) for _ in workers)
+    for worker in workers:
+        worker.join()
+    return total
+
+
+def _read_epoch(path: Path, barrier: Barrier, results: Queue[int]) -> None:
+    torch.set_num_threads(1)
+    loader = iter(Stored(str(path), loading=Loading(batch_size=BATCH)).train_dataloader())
+    next(loader)
+    own = _own_memory()
+    for _ in loader:
+        pass
+    barrier.wait()  # all have all pages
+    found = mapped(path, "Pss") + max(0, _own_memory() - own)
+    barrier.wait()  # nobody leaves while another counts
+    results.put(found)
+
+
+def mapped(path: Path, what: str = "Rss") -> int:
+    """Return the bytes of a file, or of all files of a folder, that are in this process's memory.
+
+    Args:
+        path: file or folder.
+        what: "Rss" counts pages whole, "Pss" by this process's share.
+    """
+    path, total, inside = path.resolve(), 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            name = line.split(maxsplit=5)[5] if len(line.split(maxsplit=5)) > 5 else ""
+            inside = name == str(path) or name.startswith(f"{path}{os.sep}")
+        elif inside and line.startswith(f"{what}:"):
+            total += 1024 * int(line.split()[1])
+    return total
+
+
+def _own_memory() -> int:
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Anonymous:"))
+
+
+def joints(clips: int, frames: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return joints (B, T, J, 3) and rotations (B, T, J, 4) of procedural motions, repeated to fill the frames."""
+    motions = [generate_clip(n, 0, 20.0, simple=False).motion for n in range(4)]
+    rows = [torch.arange(frames) % motion.frames for motion in motions]
+    positions = torch.stack([motion.positions[at] for motion, at in zip(motions, rows, strict=True)])
+    rotations = torch.stack([motion.rotations[at] for motion, at in zip(motions, rows, strict=True)])
+    chosen = torch.arange(clips) % len(motions)
+    return positions[chosen], rotations[chosen]
+
+
+def _features(repeats: int) -> list[Figure]:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    positions, rotations = (values.to(device) for values in joints(BATCH, 120))
+    skeleton = get_skeleton("humanml3d")
+
+    def extract(layout: str) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = get_layout(layout).encode(positions, rotations, skeleton).cpu().numpy()
+        return found
+
+    return [
+        Figure(
+            f"features {layout} from joints, batches of {BATCH} clips of 120 frames ({device})",
+            BATCH / median_seconds(lambda layout=layout: extract(layout), repeats),  # type: ignore[misc]
+            "clips/s",
+        )
+        for layout in ("humanml3d", "humanml3d-published", "snapmogen")
+    ]
