@@ -191,7 +191,7 @@ def _add_reading(router: APIRouter, server: Server) -> None:
         return viewer_record(motion, piece.text, "")
 
     known = formats()
-    media = {media_type(suffix).partition(";")[0]: {} for suffix in known}
+    media: dict[str, Any] = {media_type(suffix).partition(";")[0]: {} for suffix in known}
 
     @router.get(
         "/motions/{name}/files/{suffix}",

@@ -7,11 +7,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from scalemogen.errors import UserError
+from scalemogen.motion import Motion
 from scalemogen.sampling import watching
 from scalemogen.serving.orders import Made, Order, kind_of
-from scalemogen.serving.store import Piece, Store
+from scalemogen.serving.store import Piece, State, Store
 
 Fulfil = Callable[[Sequence[Order]], list[Made]]
 STOP_SECONDS = 10.0
@@ -113,7 +115,7 @@ class Desk:
             self._current, self._done = tuple(names), (0, 0)
             batch = {name: self._waiting.pop(name) for name in names}
         for name in batch:
-            self._settle(name, lambda piece: replace(piece, state="working"))
+            self._note(name, "working")
         return batch
 
     def _do(self, batch: dict[str, Order]) -> None:
@@ -132,16 +134,25 @@ class Desk:
             self._fail(batch, "this could not be computed; the log of the server says why")
         else:
             for name, (motion, report) in zip(batch, made, strict=True):
-                self._settle(name, lambda piece, m=motion, r=report: replace(piece, state="done", motion=m, report=r))
+                self._note(name, "done", motion=motion, report=report)
 
     def _fail(self, batch: dict[str, Order], reason: str) -> None:
         for name in batch:
-            self._settle(name, lambda piece: replace(piece, state="failed", error=reason))
+            self._note(name, "failed", error=reason)
 
-    def _settle(self, name: str, change: Callable[[Piece], Piece]) -> None:
+    def _note(
+        self,
+        name: str,
+        state: State,
+        *,
+        motion: Motion | None = None,
+        report: dict[str, Any] | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Write down what became of an order, unless it was taken back."""
         piece = self._store.get(name)
         if piece is not None:
-            self._store.change(name, change(piece))
+            self._store.change(name, replace(piece, state=state, motion=motion, report=report, error=error))
 
     def _watch(self, done: int, scales: int) -> None:
         with self._changed:

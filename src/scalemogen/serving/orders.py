@@ -50,18 +50,25 @@ def fulfil(model: TextToMotion, orders: Sequence[Order]) -> list[Made]:
     Raises:
         UserError: the model refuses one of them.
     """
-    sampling = {"guidance": orders[0].guidance, "temperature": orders[0].temperature}
+    guidance, temperature = orders[0].guidance, orders[0].temperature
     sentences = [order for order in orders if isinstance(order, Sentence)]
     if sentences:
         motions = model.generate(
             [order.text for order in sentences],
             frames=[order.frames for order in sentences],
             seed=[order.seed for order in sentences],
-            **sampling,
+            guidance=guidance,
+            temperature=temperature,
+            batch_size=len(sentences),
         )
         return [(motion, None) for motion in motions]
     changes = [order for order in orders if isinstance(order, Change)]
-    done = model.edit_with_report([order.motion for order in changes], [order.request for order in changes], **sampling)
+    done = model.edit_with_report(
+        [order.motion for order in changes],
+        [order.request for order in changes],
+        guidance=guidance,
+        temperature=temperature,
+    )
     return [(edited.motion, _brief(edited.report.to_dict())) for edited in done]
 
 

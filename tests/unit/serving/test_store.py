@@ -59,7 +59,7 @@ def test_what_nobody_asks_for_expires() -> None:
 
 def test_what_is_waited_for_is_never_dropped() -> None:
     clock = Clock()
-    store = Store(2, 60.0, 10**9, clock)
+    store = Store(4, 60.0, 10**9, clock)
     waiting = [store.add(Piece("a person waits")) for _ in range(3)]
     clock.now = 1000.0
     settled = store.add(done())
