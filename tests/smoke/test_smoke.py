@@ -1,4 +1,4 @@
-"""Green means working: both stages, sampling and scoring in miniature, as a user runs them."""
+"""Green means working: all stages, sampling and scoring in miniature, as a user runs them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import torch
 
 from helpers.training import options
 from scalemogen import TextToMotion
+from scalemogen.checkpoints import find_evaluator, load_evaluator
 from scalemogen.cli.main import main
-from scalemogen.metrics.functional import mpjpe_root_aligned
+from scalemogen.metrics.functional import matching_score, mpjpe_root_aligned
+from scalemogen.motion import get_layout
 from scalemogen.synthetic import generate_clip
 
 STEPS = ["--trainer.max_steps=4", "--trainer.log_every_n_steps=1", "--trainer.enable_progress_bar=false"]
@@ -48,6 +50,9 @@ def test_smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         tokenizer
     )
 
+    evaluator = train("evaluator", capsys)
+    assert {"train/loss", "val/loss", "val_gallery/text_to_motion_r3"} <= columns(evaluator)
+
     model = TextToMotion.from_pretrained(ar / "model")
     motion = model.generate("a person walks forward", seconds=2.0)
     assert motion.positions.shape == (40, 22, 3)
@@ -56,6 +61,16 @@ def test_smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     frames = torch.tensor([rebuilt.frames])
     error = mpjpe_root_aligned(rebuilt.positions[None], original.positions[None, : rebuilt.frames], frames)
     assert 0 < float(error) < 10  # metres; four steps of training teach little
+
+    assert find_evaluator(Path("runs/evaluator"), model.facts) == evaluator / "model"
+    judge = load_evaluator(evaluator / "model")
+    judge.require(model.facts, "the model")
+    features = get_layout(model.facts.layout).from_motion(motion)[None]
+    score = matching_score(
+        judge.embed_texts(["a person walks forward"]),
+        judge.embed_motions(features, torch.tensor([features.shape[1]])).matching,
+    )
+    assert -1 <= float(score) <= 1
 
     (best,) = ar.glob("checkpoints/step-*.ckpt")
     same = TextToMotion.from_pretrained(best).generate("a person walks forward", seconds=2.0)
