@@ -130,14 +130,15 @@ def _as_array(value: Any) -> NDArray[Any]:
     if isinstance(value, np.ndarray):
         return value
     if isinstance(value, _Array):
-        flat = np.frombuffer(_bytes(value.raw), value.type.dtype)
+        flat: NDArray[Any] = np.frombuffer(_bytes(value.raw), value.type.dtype)
         return flat.reshape(value.shape, order="F" if value.columns_first else "C")
     if isinstance(value, _Sparse):
         return _dense(value)
     if isinstance(value, _Value):
         return _as_array(value.x)
     if isinstance(value, _Select):
-        return _as_array(value.a).ravel()[_as_array(value.idxs)].reshape(tuple(value.preferred_shape))
+        chosen: NDArray[Any] = _as_array(value.a).ravel()[_as_array(value.idxs)]
+        return chosen.reshape(tuple(value.preferred_shape))
     raise ValueError(f"{type(value).__name__.strip('_').lower()} is no array")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -62,9 +63,9 @@ def _read_amass(path: Path, bodies: Mapping[str, Body]) -> Tensor:
     every = _step(path, found["mocap_framerate"])
     gender = found["gender"].item() if found["gender"].ndim == 0 else ""
     body = bodies["male" if gender in ("male", b"male") else "female"]
-    picked = torch.from_numpy(poses[::every, : 3 * BODY_JOINTS].astype(np.float64)).unflatten(1, (BODY_JOINTS, 3))
-    moved, shape = (torch.from_numpy(values.astype(np.float64)) for values in (trans[::every], betas[:BETAS]))
-    joints = body.joints(picked, moved, shape)
+    picked = (poses[::every, : 3 * BODY_JOINTS], trans[::every], betas[:BETAS])
+    turns, moved, shape = (torch.from_numpy(values.astype(np.float64)) for values in picked)
+    joints = body.joints(rearrange(turns, "t (j c) -> t j c", c=3), moved, shape)
     return joints[..., [0, 2, 1]] * joints.new_tensor([-1.0, 1.0, 1.0])
 
 

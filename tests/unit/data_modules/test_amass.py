@@ -106,7 +106,7 @@ def test_the_command_makes_a_store(tmp_path: Path, capsys: pytest.CaptureFixture
         ("000009", "NaN"),
     ]
     assert "frames 5 to 900 of 60 in 0005 jumping_poses.npy; the clip ends with the take" in str(store.quarantine[0])
-    assert check_store(store).clean
+    assert check_store(store).faults == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["amass", "index.csv", "smplh", "store", "texts"]
     expected = to_features(torch.from_numpy(acted()[:, :22]).double())
     np.testing.assert_array_equal(store.clip(2), expected.numpy())
