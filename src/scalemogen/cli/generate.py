@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from scalemogen.cli.devices import DEVICES, choose_device
 from scalemogen.cli.outputs import check_outputs, write_each
 from scalemogen.cli.parser import Parser
 from scalemogen.errors import UserError
+from scalemogen.export import TokenPyramid, split_tokens
+from scalemogen.motion import Motion
 from scalemogen.pipeline import TextToMotion
+from scalemogen.sampling import keeping_tokens
 
 EXAMPLE = """example:
   scalemogen generate --model runs/demo/model --text "a person waves with the left hand" --seconds 4 --out wave.mp4
@@ -44,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         required=True,
         metavar="FILE",
-        help=".npz .bvh .mp4 .gif (numbered when there are several motions), .html or .png (all motions in one file)",
+        help=".bvh .glb .npz .csv .mp4 .gif (numbered where there are several motions), .html .png (all in one file)",
     )
     parser.add_argument("--json", action="store_true", help="print what was made as JSON")
     return parser
@@ -61,11 +65,13 @@ def run(args: argparse.Namespace) -> int:
     seconds = args.seconds[0] if len(args.seconds) == 1 else args.seconds
     model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
     started = time.perf_counter()
-    motions = model.generate(
-        texts, seconds=seconds, seed=args.seed, guidance=args.guidance, temperature=args.temperature
-    )
+    with keeping_tokens() as batches:
+        motions = model.generate(
+            texts, seconds=seconds, seed=args.seed, guidance=args.guidance, temperature=args.temperature
+        )
     taken = time.perf_counter() - started
-    files = [str(written) for path in args.out for written in write_each(motions, texts, path)]
+    tokens = _in_order(split_tokens(model.spec, batches), motions)
+    files = [str(written) for path in args.out for written in write_each(motions, texts, path, tokens)]
     if args.json:
         made = [
             {"text": text, "seed": args.seed + number, "frames": motion.frames, "seconds": motion.seconds}
@@ -75,6 +81,12 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join(files))
     return 0
+
+
+def _in_order(drawn: Sequence[TokenPyramid], motions: Sequence[Motion]) -> list[TokenPyramid]:
+    """Return the bits in the order of the motions; they were drawn longest motion first."""
+    order = sorted(range(len(motions)), key=lambda row: -motions[row].frames)
+    return [tokens for _, tokens in sorted(zip(order, drawn, strict=True), key=lambda pair: pair[0])]
 
 
 def _read_sentences(path: Path | None) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scalemogen.errors import UserError
-from scalemogen.export import FORMATS, contact_sheet, film, gallery
+from scalemogen.export import FORMATS, TokenPyramid, contact_sheet, film, gallery
 from scalemogen.motion import Motion
 
 SHEET = ".png"
@@ -29,10 +29,12 @@ def check_outputs(paths: Sequence[Path]) -> None:
             raise UserError(f"{path} is a folder; name a file")
 
 
-def write_each(motions: Sequence[Motion], captions: Sequence[str], path: Path) -> list[Path]:
+def write_each(
+    motions: Sequence[Motion], captions: Sequence[str], path: Path, tokens: Sequence[TokenPyramid] | None = None
+) -> list[Path]:
     """Write motions to one page or sheet, or to one file each.
 
-    Several motions of other formats go to `name-1.bvh`, `name-2.bvh` and so on.
+    Several motions of other formats go to `name-1.bvh`, `name-2.bvh` and so on. A page shows the bits too, if given.
 
     Returns:
         The files written.
@@ -41,7 +43,7 @@ def write_each(motions: Sequence[Motion], captions: Sequence[str], path: Path) -
         UserError: a file cannot be written.
     """
     if path.suffix.lower() == ".html":
-        gallery(motions, captions, path, title=path.stem)
+        gallery(motions, captions, path, title=path.stem, tokens=tokens)
         return [path]
     if path.suffix.lower() == SHEET:
         contact_sheet(motions, captions, path)

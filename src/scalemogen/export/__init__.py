@@ -9,6 +9,7 @@ from scalemogen.export.csv_file import write_csv
 from scalemogen.export.glb import write_glb
 from scalemogen.export.npz import read_npz, write_npz
 from scalemogen.export.page import gallery, viewer_file, viewer_record, write_html
+from scalemogen.export.pyramid import TokenPyramid, split_tokens
 from scalemogen.export.reading import read_motion
 from scalemogen.export.sheet import contact_sheet
 from scalemogen.export.video import film, write_gif, write_mp4
@@ -16,11 +17,13 @@ from scalemogen.motion.record import Writer, register_writer
 
 __all__ = [
     "FORMATS",
+    "TokenPyramid",
     "contact_sheet",
     "film",
     "gallery",
     "read_motion",
     "read_npz",
+    "split_tokens",
     "viewer_file",
     "viewer_record",
     "write_bvh",

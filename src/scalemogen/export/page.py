@@ -15,6 +15,7 @@ import numpy as np
 
 from scalemogen.export.camera import steady_targets
 from scalemogen.export.figure import document_of, figure_of
+from scalemogen.export.pyramid import TokenPyramid
 from scalemogen.files import atomic_path
 from scalemogen.motion.record import Motion
 
@@ -34,6 +35,7 @@ def gallery(
     path: str | Path,
     titles: Sequence[str] | None = None,
     title: str = "ScaleMoGen",
+    tokens: Sequence[TokenPyramid] | None = None,
 ) -> None:
     """Write a page that plays motions beside each other, on one clock and seen from one side.
 
@@ -46,26 +48,30 @@ def gallery(
         path: of the page; appears when complete.
         titles: a small line above each caption, for example "original" and "reconstruction".
         title: of the page.
+        tokens: the bits that each motion was decoded from, drawn under it: a band for each scale, coarse to fine, with
+            a column for each time cell and a row for each bit of each group of body parts.
 
     Raises:
-        ValueError: no motions, or not as many captions or titles as motions.
+        ValueError: no motions, or not as many captions, titles or tokens as motions.
         UserError: the file cannot be written.
     """
     heads = [""] * len(motions) if titles is None else list(titles)
-    if not motions or len(captions) != len(motions) or len(heads) != len(motions):
+    pyramids = [None] * len(motions) if tokens is None else list(tokens)
+    if not motions or {len(captions), len(heads), len(pyramids)} != {len(motions)}:
         raise ValueError(f"a page of {len(motions)} motions, {len(captions)} captions, {len(heads)} titles")
-    records = [viewer_record(*item) for item in zip(motions, captions, heads, strict=True)]
+    records = [viewer_record(*item) for item in zip(motions, captions, heads, pyramids, strict=True)]
     page = _page(title, records)
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
-def viewer_record(motion: Motion, caption: str, title: str) -> dict[str, Any]:
+def viewer_record(motion: Motion, caption: str, title: str, tokens: TokenPyramid | None = None) -> dict[str, Any]:
     """Return what viewer.js calls a motion, as plain values."""
     figure = figure_of(motion)
     points = np.concatenate([figure.positions, figure.heads, figure.facing, steady_targets(figure)[:, None]], axis=1)
     encoded = base64.b64encode(points.astype("<f4").tobytes()).decode("ascii")
-    return {"title": title, "caption": caption, **document_of(figure), "points": encoded}
+    scales = [] if tokens is None else tokens.to_document(motion.fps)
+    return {"title": title, "caption": caption, **document_of(figure), "points": encoded, "scales": scales}
 
 
 def viewer_file(name: str) -> str:

@@ -10,7 +10,7 @@ from scalemogen.sampling.bits import (
 )
 from scalemogen.sampling.edit import abduct_uniforms, edit, kept_bits, source_probabilities
 from scalemogen.sampling.edit_reference import reference_decide, reference_region
-from scalemogen.sampling.generate import Decide, Generated, Hold, Watch, generate, watching
+from scalemogen.sampling.generate import Decide, Generated, Hold, Watch, generate, keeping_tokens, watching
 
 __all__ = [
     "Decide",
@@ -23,6 +23,7 @@ __all__ = [
     "edit",
     "generate",
     "guidance_schedule",
+    "keeping_tokens",
     "kept_bits",
     "probability_of",
     "reference_decide",

@@ -41,6 +41,20 @@ def watching(watch: Watch) -> Iterator[None]:
         _WATCH.reset(token)
 
 
+_KEEP: ContextVar[list[TokenMaps] | None] = ContextVar("keep", default=None)
+
+
+@contextmanager
+def keeping_tokens() -> Iterator[list[TokenMaps]]:
+    """Yield a list to which every generation of this thread inside the block adds its bits, batch after batch."""
+    kept: list[TokenMaps] = []
+    token = _KEEP.set(kept)
+    try:
+        yield kept
+    finally:
+        _KEEP.reset(token)
+
+
 @dataclass(frozen=True)
 class Generated:
     """The result of a generation.
@@ -131,7 +145,10 @@ def generate(
             probabilities.append(probability)
             if watch is not None:
                 watch(k + 1, pyramid.scales)
-    return Generated(TokenMaps(tuple(chosen), valid), total, tuple(probabilities))
+    maps = TokenMaps(tuple(chosen), valid)
+    if (kept := _KEEP.get()) is not None:
+        kept.append(maps)
+    return Generated(maps, total, tuple(probabilities))
 
 
 def _batch_size(text: TextFeatures, lengths: Tensor, generators: Sequence[torch.Generator] | None) -> int:

@@ -1,9 +1,10 @@
 "use strict";
 /* Draws motions as stick figures on canvases that share one clock and one view.
  *
- * Coordinates: metres, Y up. A motion is {title, caption, fps, frames, joints, heads, bones: [parent, child, side],
+ * Coordinates: metres, Y up. A motion is {title, caption, fps, frames, joints, heads, bones: [parent, child, side, tint],
  * floor, heading, points}; `points` is base64 of little-endian float32, per frame: the joints, the centres of the head
- * balls, start and tip of the facing arrow, and the point that the camera looks at.
+ * balls, start and tip of the facing arrow, and the point that the camera looks at. `scales` are the bits that the
+ * motion was decoded from, coarse to fine: {cells, groups, bits, seconds, data}; none where it was not.
  */
 
 const YAW = (40 * Math.PI) / 180;
@@ -13,6 +14,8 @@ const BONE = 0.045;
 const HEAD = 0.1;
 const FLOOR_MARGIN = 0.7;
 const PICK = 14;
+const BAND = 10;
+const BAND_GAP = 3;
 const SPEEDS = [0.25, 0.5, 1, 2];
 const SIDES = ["left", "right", "middle"];
 const COLOURS = ["left", "right", "middle", "paper", "floor", "grid", "shadow", "path", "arrow", "mark"];
@@ -91,6 +94,7 @@ class MotionPanel {
     caption.append(clip.caption || "");
     element("small", caption).textContent = `${clip.seconds.toFixed(1)} s, ${clip.frames} frames`;
     this.figure = figure;
+    this.tokens = clip.scales.length ? new TokenPicture(clip, figure) : null;
   }
 
   draw(seconds, view, colours) {
@@ -99,6 +103,7 @@ class MotionPanel {
     if (!size || !this.visible) return;
     if (this.canvas.width !== size) this.canvas.width = this.canvas.height = size;
     const { clip } = this;
+    if (this.tokens) this.tokens.draw(seconds, colours, ratio);
     const pose = clip.pose(seconds);
     const pen = this.canvas.getContext("2d");
     const camera = new Camera(size, pose.target, clip.radius, clip.heading + view.yaw, view.pitch, view.zoom);
@@ -163,9 +168,10 @@ class MotionPanel {
       for (const [parent, child] of clip.bones) brush.bone([ground[parent], ground[child]], colours.shadow, BONE);
       brush.arrow(pose.arrow, colours.arrow, 2);
     }
-    const items = clip.bones.map(([parent, child, side]) => {
+    const items = clip.bones.map(([parent, child, side, tint]) => {
       const ends = [pose.joints[parent], pose.joints[child]];
-      return { ends, colour: colours[this.marked.has(child) ? "mark" : SIDES[side]], depth: brush.depth(mix(...ends, 0.5)) };
+      const own = blend(colours[SIDES[side]], colours.paper, tint);
+      return { ends, colour: this.marked.has(child) ? colours.mark : own, depth: brush.depth(mix(...ends, 0.5)) };
     });
     pose.heads.forEach((centre) => items.push({ centre, colour: colours.middle, depth: brush.depth(centre) }));
     items.sort((one, other) => one.depth - other.depth);
@@ -186,6 +192,77 @@ function distanceTo(point, start, end) {
   const along = ((point.x - start.x) * dx + (point.y - start.y) * dy) / Math.max(dx * dx + dy * dy, 1e-9);
   const share = Math.min(Math.max(along, 0), 1);
   return Math.hypot(point.x - start.x - share * dx, point.y - start.y - share * dy);
+}
+
+/** The bits of every scale: a band each, time to the right, groups of body parts downwards, a line of dots a bit. */
+class TokenPicture {
+  constructor(clip, figure) {
+    this.clip = clip;
+    const details = element("details", figure, "tokens");
+    details.open = true;
+    const [first, last] = [clip.scales[0], clip.scales.at(-1)];
+    element("summary", details).textContent =
+      `tokens: ${clip.scales.length} scales, from ${size(first)} to ${size(last)}, ${last.bits} bits each`;
+    this.canvas = element("canvas", details);
+    this.canvas.setAttribute("role", "img");
+    this.canvas.setAttribute("aria-label", "bits of every scale over time");
+    this.bands = clip.scales.map((scale) => ({ ...scale, values: atob(scale.data) }));
+    const heights = this.bands.map(({ groups }) => 4 + BAND * groups);
+    this.tops = heights.map((_, at) => heights.slice(0, at).reduce((sum, height) => sum + height + BAND_GAP, 0));
+    this.heights = heights;
+    this.height = this.tops.at(-1) + heights.at(-1);
+    this.canvas.style.height = `${this.height}px`;
+  }
+
+  /** The picture of a scale, a pixel a bit. */
+  paint({ cells, groups, bits, values }, on, off) {
+    const image = new ImageData(cells, groups * bits);
+    const shades = [off, on].map((text) => [1, 3, 5].map((at) => parseInt(text.trim().slice(at, at + 2), 16)));
+    for (let cell = 0; cell < cells; cell++) {
+      for (let row = 0; row < groups * bits; row++) {
+        const shade = shades[values.charCodeAt(cell * groups * bits + row)];
+        image.data.set([...shade, 255], 4 * (row * cells + cell));
+      }
+    }
+    const canvas = element("canvas");
+    [canvas.width, canvas.height] = [cells, groups * bits];
+    canvas.getContext("2d").putImageData(image, 0, 0);
+    return canvas;
+  }
+
+  draw(seconds, colours, ratio) {
+    const width = Math.round(this.canvas.clientWidth * ratio);
+    if (!width) return;
+    if (this.colours !== colours) {
+      this.colours = colours;
+      this.pictures = this.bands.map((band) => this.paint(band, colours.middle, colours.grid));
+    }
+    const height = Math.round(this.height * ratio);
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      [this.canvas.width, this.canvas.height] = [width, height];
+    }
+    const pen = this.canvas.getContext("2d");
+    pen.clearRect(0, 0, width, height);
+    pen.imageSmoothingEnabled = false;
+    const scale = width / this.clip.seconds;
+    const time = Math.min(seconds, this.clip.seconds);
+    this.bands.forEach(({ cells, groups, seconds: length }, at) => {
+      const [top, high] = [this.tops[at] * ratio, this.heights[at] * ratio];
+      pen.globalAlpha = 0.45;
+      pen.drawImage(this.pictures[at], 0, top, cells * length * scale, high);
+      const cell = Math.min(Math.floor(time / length), cells - 1);
+      const [left, wide] = [cell * length * scale, length * scale];
+      pen.globalAlpha = 1;
+      pen.drawImage(this.pictures[at], cell, 0, 1, this.pictures[at].height, left, top, wide, high);
+      pen.fillStyle = colours.paper;
+      for (let group = 1; group < groups; group++) pen.fillRect(0, top + (group * high) / groups, width, ratio);
+      pen.strokeStyle = colours.mark;
+      pen.lineWidth = 1.5 * ratio;
+      pen.strokeRect(left, top, Math.min(wide, width - left), high);
+    });
+    pen.fillStyle = colours.mark;
+    pen.fillRect(time * scale - 0.5 * ratio, 0, ratio, height);
+  }
 }
 
 /** Draws lines and discs given in metres. */
@@ -372,11 +449,21 @@ class MotionViewer {
   }
 }
 
+function size({ cells, groups }) {
+  return `${cells}\u00d7${groups}`;
+}
+
 function element(tag, parent, name) {
   const made = document.createElement(tag);
   if (name) made.className = name;
   if (parent) parent.append(made);
   return made;
+}
+
+/** A colour "#rrggbb" with a share of another. */
+function blend(colour, other, share) {
+  const values = [colour, other].map((text) => [1, 3, 5].map((at) => parseInt(text.trim().slice(at, at + 2), 16)));
+  return `rgb(${mix(...values, share).map(Math.round).join(" ")})`;
 }
 
 function minus(a, b) {
