@@ -88,11 +88,7 @@ def _listen(host: str, port: int) -> socket.socket:
     if not 0 <= port < 65536:
         raise UserError(f"port {port}: must be 0 to 65535")
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen()
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address, family=family)
     except OSError as error:
         raise UserError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
-    return listener
