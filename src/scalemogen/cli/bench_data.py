@@ -30,6 +30,7 @@ DENSE_CLIPS = 1500
 """Clips of the store whose every frame is read: about 190 MB."""
 
 BATCH = 32
+WARM_BATCHES = 12
 CAPTION = "a person walks forward"
 
 
@@ -130,46 +131,49 @@ def _loader(path: Path) -> list[Figure]:
 
 
 def _memory(path: Path) -> list[Figure]:
-    one, several = memory_of_data(path, 1), memory_of_data(path, PROCESSES)
+    (one, own), (several, each) = memory_of_data(path, 1), memory_of_data(path, PROCESSES)
     size = (path / "features.npy").stat().st_size
     return [
-        Figure(f"memory of a store of {size / 1e6:.0f} MB read by 1 process", one / 1e6, "MB"),
-        Figure(f"memory of the same store read by {PROCESSES} processes, all together", several / 1e6, "MB"),
+        Figure(f"pages of a store of {size / 1e6:.0f} MB that 1 process has read", one / 1e6, "MB"),
+        Figure(f"pages of the same store that {PROCESSES} processes have read, all together", several / 1e6, "MB"),
         Figure(f"{PROCESSES} processes against 1", several / one, "times"),
+        Figure("room for batches that a process gained, at most", max(own, each) / 1e6, "MB"),
     ]
 
 
-def memory_of_data(path: Path, processes: int) -> int:
-    """Return the bytes that data takes in processes which each read a whole epoch, all of them together.
-
-    Counted are the store's pages by their proportional share (PSS: a page that n processes map counts 1/n in each), and
-    all memory of its own that a process gained since its first batch.
+def memory_of_data(path: Path, processes: int) -> tuple[int, int]:
+    """Measure processes which each read a whole epoch of a store.
 
     Args:
         path: folder of a store.
         processes: that read at the same time.
+
+    Returns:
+        Bytes of the store's pages in all of them together, each by its proportional share (PSS: a page that n processes
+        map counts 1/n in each); and the most memory of its own that one of them gained after a dozen batches.
     """
     context = multiprocessing.get_context("spawn")
-    results: Queue[int] = context.Queue()
+    results: Queue[tuple[int, int]] = context.Queue()
     barrier = context.Barrier(processes)
     workers = [context.Process(target=_read_epoch, args=(path, barrier, results)) for _ in range(processes)]
     for worker in workers:
         worker.start()
-    total = sum(results.get(timeout=280) for _ in workers)
+    found = [results.get(timeout=280) for _ in workers]
     for worker in workers:
         worker.join()
-    return total
+    return sum(pages for pages, _ in found), max(own for _, own in found)
 
 
-def _read_epoch(path: Path, barrier: Barrier, results: Queue[int]) -> None:
+def _read_epoch(path: Path, barrier: Barrier, results: Queue[tuple[int, int]]) -> None:
     torch.set_num_threads(1)
     loader = iter(Stored(str(path), loading=Loading(batch_size=BATCH)).train_dataloader())
-    next(loader)
+    for _ in islice(loader, WARM_BATCHES):
+        pass
     own = _own_memory()
     for _ in loader:
         pass
     barrier.wait()  # all have all pages
-    found = mapped(path, "Pss") + max(0, _own_memory() - own)
+    found = mapped(path, "Pss"), max(0, _own_memory() - own)
     barrier.wait()  # nobody leaves while another counts
     results.put(found)
 
