@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -21,7 +23,7 @@ from scalemogen.sampling import (
 )
 from scalemogen.scales import Pyramid, Quantised
 
-OPTIONS = {"guidance": 2.0, "temperature": 0.8}
+OPTIONS: dict[str, Any] = {"guidance": 2.0, "temperature": 0.8}
 EVERYONE = torch.ones(3, dtype=torch.bool)
 SEEDS = [3, 5, 8]
 
@@ -103,7 +105,7 @@ def test_abducted_numbers_draw_the_bits_again_and_are_uniform(pyramid: Pyramid, 
 
 
 def run(
-    model: NextScaleTransformer, pyramid: Pyramid, source: Quantised, region: Tensor, **options: float | int
+    model: NextScaleTransformer, pyramid: Pyramid, source: Quantised, region: Tensor, **options: Any
 ) -> tuple[Tensor, list[Tensor]]:
     """Edit under other sentences; returns the latent and the share of bits kept."""
     probabilities = source_probabilities(model, pyramid, source, toy_text(), EVERYONE, **OPTIONS)
@@ -117,7 +119,7 @@ def run(
         generators=seeded_generators(SEEDS),
         probabilities=probabilities,
         **OPTIONS,
-        **options,  # type: ignore[arg-type]
+        **options,
     )
     return made.latent, kept_bits(pyramid, source.maps, made.maps, region)
 
