@@ -105,8 +105,8 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     if q.device.type != "cpu":
         return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     with torch.autocast("cpu", enabled=False):
-        wide = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (q, k, v))
-        return functional.scaled_dot_product_attention(*wide, attn_mask=mask).to(v.dtype)
+        wide_q, wide_k, wide_v = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (q, k, v))
+        return functional.scaled_dot_product_attention(wide_q, wide_k, wide_v, attn_mask=mask).to(v.dtype)
 
 
 def _turned_direction(x: Tensor, rotary: Tensor, gain: Tensor) -> Tensor:

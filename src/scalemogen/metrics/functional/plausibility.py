@@ -192,7 +192,8 @@ def jitter(positions: Tensor, lengths: Tensor | None, *, fps: float) -> Tensor:
 
 def bone_lengths(positions: Tensor, parents: Sequence[int]) -> Tensor:
     """Return the lengths (..., J - 1) of the bones that lead to joints 1..J-1 of positions (..., J, 3)."""
-    return torch.linalg.vector_norm(positions[..., 1:, :] - positions[..., list(parents[1:]), :], dim=-1)
+    lengths: Tensor = torch.linalg.vector_norm(positions[..., 1:, :] - positions[..., list(parents[1:]), :], dim=-1)
+    return lengths
 
 
 def bone_length_deviation(
