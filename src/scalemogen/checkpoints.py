@@ -28,7 +28,6 @@ from torch import Tensor
 from scalemogen.ar import NextScaleTransformer
 from scalemogen.contracts import DataFacts, TokenSpec
 from scalemogen.errors import UserError
-from scalemogen.evaluators import OFFICIAL, ContrastiveEvaluator, ContrastiveNetwork, Evaluator
 from scalemogen.files import atomic_path
 from scalemogen.text import TextEncoder, build_text_encoder, load_text_encoder
 from scalemogen.tokenizer import MotionTokenizer
@@ -252,7 +251,7 @@ def load_checkpoint(path: str | Path) -> Bundle:
     provenance = {"checkpoint": path.name, "steps": checkpoint.get("global_step"), "epochs": checkpoint.get("epoch")}
     description = {key: value for key, value in held.items() if key not in ("text", "tokenizer_state")}
     description["provenance"] = provenance
-    bundle = _build(description, path, lambda: _text_encoder(held.get("text", {}), state, path))
+    bundle = _build(description, path, lambda: held_text_encoder(held.get("text", {}), state, path))
     if bundle.ar is None:
         load_strictly(bundle.tokenizer, under("tokenizer.", state), path)
     else:
@@ -266,7 +265,12 @@ def text_settings(encoder: TextEncoder) -> dict[str, Any]:
     return {**encoder.config(), **({"digest": encoder.digest} if encoder.frozen else {})}
 
 
-def _text_encoder(settings: Mapping[str, Any], state: Mapping[str, Tensor], source: Path) -> TextEncoder:
+def held_text_encoder(settings: Mapping[str, Any], state: Mapping[str, Tensor], source: Path) -> TextEncoder:
+    """Return the text encoder that a checkpoint holds, or names where it is frozen.
+
+    Raises:
+        UserError: it is not there, or not the same.
+    """
     config = dict(settings)
     digest = config.pop("digest", None)
     encoder = build_text_encoder(config)
@@ -299,64 +303,19 @@ def _build(description: dict[str, Any], source: Path, make_text: Callable[[], Te
     return Bundle(facts, spec, tokenizer.eval(), ar, text, sampling, description)
 
 
-def load_evaluator(source: str | Path) -> Evaluator:
-    """Load an evaluator, in evaluation mode.
-
-    Args:
-        source: a model folder or checkpoint of the stage "evaluator"; or "NAME:FOLDER", an official one (see
-            `evaluators.OFFICIAL`) and the folder of its files.
-
-    Raises:
-        UserError: nothing there, a missing, damaged or foreign file, or a model that is no evaluator.
-    """
-    name, separator, file = str(source).partition(":")
-    if separator and name in OFFICIAL:
-        return OFFICIAL[name](Path(file)).eval()
-    path = Path(source)
-    if path.is_file():
-        checkpoint = read_checkpoint(path, "evaluator")
-        held, state = checkpoint[CHECKPOINT_KEY], checkpoint.get("state_dict", {})
-        text = _text_encoder(held.get("text", {}), state, path)
-        return _evaluator(held, under("network.", state), text, path)
-    if not path.is_dir():
-        choices = "".join(f", {known}:FOLDER" for known in OFFICIAL)
-        raise UserError(f"{path}: no such evaluator; give a model folder or checkpoint of one{choices}")
-    description = read_description(path)
-    if description.get("stage") != "evaluator":
-        raise UserError(f"{path} holds a model of stage {description.get('stage')}; an evaluator is needed")
-    state = read_state(path / "evaluator.safetensors")
-    return _evaluator(description, state, load_text_encoder(path / "text"), path)
-
-
-def _evaluator(
-    description: Mapping[str, Any], state: Mapping[str, Tensor], text: TextEncoder, source: Path
-) -> Evaluator:
-    try:
-        facts = DataFacts.from_dict(description["facts"])
-        network = ContrastiveNetwork(features=len(facts.mean), text_width=text.width, **description["evaluator"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{source} is damaged: {type(error).__name__} {error}") from error
-    load_strictly(network, state, source)
-    return ContrastiveEvaluator(facts, network, text).eval()
-
-
 def find_tokenizer(root: str | Path, facts: DataFacts) -> Path | None:
     """Return the newest model folder below `root` whose tokenizer was trained on this data, or None.
 
     Folders that cannot be read are passed over, with a warning.
     """
-    return _find(root, facts, "tokenizer")
+    return find_trained(root, facts, "tokenizer")
 
 
-def find_evaluator(root: str | Path, facts: DataFacts) -> Path | None:
-    """Return the newest model folder below `root` whose evaluator was trained on this data, or None.
+def find_trained(root: str | Path, facts: DataFacts, stage: str) -> Path | None:
+    """Return the newest model folder of a stage below `root` that was trained on this data, or None.
 
     Folders that cannot be read are passed over, with a warning.
     """
-    return _find(root, facts, "evaluator")
-
-
-def _find(root: str | Path, facts: DataFacts, stage: str) -> Path | None:
     candidates = sorted(Path(root).glob(f"*/model/{DESCRIPTION}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in candidates:
         try:

@@ -126,9 +126,7 @@ def test_the_default_takes_frames_and_parts_together(name: str) -> None:
     listed = set(entry["edit_joints"])
     for k in [k for k, scale in enumerate(spec.scales) if not any(set(group) <= listed for group in scale.groups)][:1]:
         assert not reference_region(spec, k, parts=entry["edit_joints"]).any(), "the reference protects merged groups"
-        assert not torch.equal(mine.maps.bits[k], quantised.maps.bits[k]), (
-            "here they change, for those parts alone"
-        )
+        assert not torch.equal(mine.maps.bits[k], quantised.maps.bits[k]), "here they change, for those parts alone"
 
 
 def _others(parts: int, entry: dict[str, Any]) -> list[int]:

@@ -10,8 +10,8 @@ import torch
 
 from helpers.training import options
 from scalemogen import TextToMotion
-from scalemogen.checkpoints import find_evaluator, load_evaluator
 from scalemogen.cli.main import main
+from scalemogen.evaluation import find_evaluator, load_evaluator
 from scalemogen.metrics.functional import matching_score, mpjpe_root_aligned
 from scalemogen.motion import get_layout
 from scalemogen.synthetic import generate_clip

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from scalemogen.checkpoints import find_evaluator, load_evaluator, load_model
+from scalemogen.checkpoints import load_model
 from scalemogen.cli.devices import DEVICES, choose_device
 from scalemogen.cli.parser import Parser
 from scalemogen.cli.stores import open_store
@@ -32,8 +32,10 @@ from scalemogen.evaluation import (
     as_markdown,
     compare,
     evaluate,
+    find_evaluator,
     get_protocol,
     html_page,
+    load_evaluator,
     markdown,
     origin_of_data,
     origin_of_evaluator,

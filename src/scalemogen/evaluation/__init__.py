@@ -2,6 +2,7 @@
 
 from scalemogen.evaluation.compare import Comparison, compare, read_result
 from scalemogen.evaluation.evaluate import Evaluated, evaluate
+from scalemogen.evaluation.loading import find_evaluator, load_evaluator
 from scalemogen.evaluation.origin import origin_of_data, origin_of_evaluator, origin_of_model, origin_of_run
 from scalemogen.evaluation.protocols import PROTOCOLS, Protocol, get_protocol
 from scalemogen.evaluation.report_html import page as html_page
@@ -22,8 +23,10 @@ __all__ = [
     "as_markdown",
     "compare",
     "evaluate",
+    "find_evaluator",
     "get_protocol",
     "html_page",
+    "load_evaluator",
     "markdown",
     "origin_of_data",
     "origin_of_evaluator",

@@ -1,4 +1,4 @@
-"""Embedding networks for metrics; `checkpoints.load_evaluator` loads one."""
+"""Embedding networks for metrics; `evaluation.load_evaluator` loads one."""
 
 from scalemogen.evaluators.base import Evaluator, MotionEmbeddings
 from scalemogen.evaluators.contrastive import ContrastiveEvaluator

@@ -16,14 +16,13 @@ from helpers.models import make_model
 from scalemogen.checkpoints import (
     CHECKPOINT_KEY,
     describe_evaluator,
-    find_evaluator,
     find_tokenizer,
-    load_evaluator,
     load_model,
     save_evaluator,
     text_settings,
 )
 from scalemogen.errors import UserError
+from scalemogen.evaluation import find_evaluator, load_evaluator
 from scalemogen.evaluators import ContrastiveEvaluator
 
 

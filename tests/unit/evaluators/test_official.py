@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from helpers.official import write_retrieval
-from scalemogen.checkpoints import load_evaluator
 from scalemogen.data_modules.published import READERS
 from scalemogen.errors import UserError
+from scalemogen.evaluation import load_evaluator
 from scalemogen.evaluators import OFFICIAL
 from scalemogen.evaluators.published import METRES
 

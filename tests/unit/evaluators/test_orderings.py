@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from helpers.training import QUIET, fit
-from scalemogen.checkpoints import load_evaluator
 from scalemogen.data_modules import Synthetic
+from scalemogen.evaluation import load_evaluator
 from scalemogen.evaluators import Evaluator
 from scalemogen.metrics.functional import frechet_distance, matching_score, moments
 from scalemogen.motion import Motion, get_layout
@@ -107,11 +107,13 @@ def test_sides_count(judged: Judged) -> None:
 
 
 def test_the_more_a_set_is_changed_the_further_it_is_away(judged: Judged) -> None:
-    real = judged.embed(same)
-    sets = [
-        *(judged.embed(lambda motion: rebuilt(motion, torch.arange(1, motion.frames))), judged.embed(backwards)),
-        *(judged.embed(shaken), torch.nn.functional.normalize(torch.randn(CLIPS, real.shape[1]), dim=-1)),
-    ]
-    distances = [float(frechet_distance(moments(real), moments(other))) for other in sets]
-    assert distances == sorted(distances)
-    assert float(frechet_distance(moments(real), moments(real))) < 1e-6
+    real = moments(judged.embed(same))
+
+    def distance(change: Callable[[Motion], Motion]) -> float:
+        return float(frechet_distance(real, moments(judged.embed(change))))
+
+    trimmed = distance(lambda motion: rebuilt(motion, torch.arange(1, motion.frames)))
+    assert distance(same) < 1e-6
+    # Left and right are equally frequent: a mirrored set looks real, which only the pairing with captions denies.
+    assert trimmed < distance(mirrored) < min(distance(backwards), distance(frozen))
+    assert trimmed < distance(lambda motion: shaken(motion, 0.05)) < distance(shaken)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from helpers.motions import make_motion, standing
+from helpers.shared import SHARED, needs_data
 from scalemogen.errors import UserError
 from scalemogen.metrics import Plausibility, plausibility_figures
 from scalemogen.metrics.functional import (
@@ -228,3 +229,19 @@ def test_bad_input_ends_in_one_clear_line() -> None:
         range_violations(torch.zeros(1, 5, 3, 3), None, skeleton=chain)
     with pytest.raises(ValueError, match=r"positions \(B, T, J, 3\)"):
         jitter(torch.zeros(5, 3, 3), None, fps=FPS)
+
+
+@needs_data("humanml3d_sample")
+def test_a_real_clip_is_plausible_and_a_shaken_one_is_not() -> None:
+    joints = torch.from_numpy(np.load(SHARED / "humanml3d_sample" / "new_joints" / "012314.npy"))
+    motion = Motion.from_positions(SKELETON, joints, FPS)
+    draw = torch.Generator().manual_seed(0)
+    truth = faults(motion.positions, motion)
+    shaken = faults(motion.positions + 0.02 * torch.randn(joints.shape, generator=draw), motion)
+    assert truth["skating_ratio"] < 0.1
+    assert truth["penetration_cm"] == pytest.approx(0, abs=0.1)
+    assert truth["floating_cm"] < 5
+    assert truth["range_violation_ratio"] == 0
+    assert truth["bone_change_mm"] < 1
+    for name in ("skating_cm_per_s", "penetration_cm", "jitter_m_per_s3", "bone_change_mm", "rotation_gap_mm"):
+        assert shaken[name] > truth[name], name

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scalemogen.skeletons import derive_skeleton, get_skeleton
-from scalemogen.skeletons.limbs import find_limbs
+from scalemogen.skeletons import derive_skeleton, find_limbs, get_skeleton
 
 WANTED = {
     "humanml3d": ("left_hip left_knee left_ankle left_foot", "left_shoulder left_elbow left_wrist left_wrist"),

@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from helpers.training import QUIET, STAGES, assert_equal_states, fit, options, read
-from scalemogen.checkpoints import load_checkpoint, load_evaluator, load_folder
+from scalemogen.checkpoints import load_checkpoint, load_folder
 from scalemogen.cli.main import main
 from scalemogen.data_modules import Synthetic
+from scalemogen.evaluation import load_evaluator
 
 DROPPING = {
     "tokenizer": ["--model.dropout=0.2", "--model.scale_dropout=0.5"],

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from scalemogen.errors import UserError
 from scalemogen.metrics.functional.clips import frames_inside, masked_mean, require_positions
-from scalemogen.skeletons import Skeleton
-from scalemogen.skeletons.limbs import Limb, find_limbs
+from scalemogen.skeletons import Limb, Skeleton, find_limbs
 
 RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {"knee": (-15.0, 160.0), "ankle": (5.0, 130.0), "elbow": (0.0, 160.0)}
