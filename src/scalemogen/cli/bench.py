@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="scalemogen bench",
         description=f"Measure speed and memory on this machine. {listed}.",
-        epilog="example: OMP_NUM_THREADS=1 scalemogen bench data",
+        epilog="example: scalemogen bench data --clips 100000",
     )
     parser.add_argument("bench", nargs="?", choices=list(BENCHES), default="data", help="what to measure")
     parser.add_argument("--clips", type=int, default=1_000_000, help="of the large store (default: 1,000,000)")

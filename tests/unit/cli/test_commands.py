@@ -25,4 +25,4 @@ def test_an_unknown_option_is_one_line(name: str, capsys: pytest.CaptureFixture[
     text = capsys.readouterr().err
     assert text.startswith("scalemogen: error: ")
     assert text.count("\n") == 1
-    assert callable(import_module(f"scalemogen.cli.{name}").run)
+    assert callable(import_module(f"scalemogen.cli.{name.replace('-', '_')}").run)

@@ -109,7 +109,9 @@ def test_kinds_of_one_act_by_hand(clips: list[SyntheticClip]) -> None:
     assert read(kick.motion, {"acts": [wrong]}) == (
         {"action": True, "side": False, "direction": False, "count": False, "height": False},
     )
-    (verdict,) = read(kick.motion, {"acts": [{**act, "action": "punch", "direction": None, "height": None}]})
+    (verdict,) = read(
+        kick.motion, {"acts": [{**act, "action": "squat", "side": None, "direction": None, "height": None}]}
+    )
     assert not verdict["action"]
 
 

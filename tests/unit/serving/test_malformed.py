@@ -45,10 +45,15 @@ def requests(name: str) -> Iterator[tuple[str, str, bytes, str]]:
         yield pick(METHODS), pick(paths), pick(BODIES), pick(TYPES)
 
 
+def motions_alive() -> int:
+    gc.collect()
+    return sum(type(value) is Motion for value in gc.get_objects())
+
+
 def test_a_thousand_malformed_requests(serve: Serve) -> None:
     client = serve(queue=8, keep=32)
     made = client.post("/api/motions", json={"text": "a person walks", "seconds": 1.0}).json()["id"]
-    threads, statuses = threading.active_count(), []
+    threads, before, statuses = threading.active_count(), motions_alive(), []
     for number, (method, path, body, kind) in zip(range(COUNT), requests(made), strict=False):
         answer = client.request(method, path, content=body, headers={"Content-Type": kind})
         statuses.append(answer.status_code)
@@ -59,7 +64,6 @@ def test_a_thousand_malformed_requests(serve: Serve) -> None:
     assert len(statuses) == COUNT
     assert statuses.count(422) > 100
     assert threading.active_count() <= threads + 40  # those of the pool
-    gc.collect()
-    assert sum(type(value) is Motion for value in gc.get_objects()) <= 32 + 8
+    assert motions_alive() <= before + 32 + 8
     again = client.post("/api/motions", json={"text": "a person walks", "seconds": 1.0})
     assert again.status_code in (202, 503)

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.stores import bvh_text
 from scalemogen.errors import UserError
+from scalemogen.motion import Motion
 from scalemogen.skeletons import SKELETONS, Skeleton, derive_skeleton, get_skeleton, write_skeleton
+from scalemogen.skeletons.maps import get_joint_map
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "skeletons.md"
 
@@ -29,6 +32,8 @@ parts:
   legs: [hip_L, foot_L, hip_R, foot_R]
   frame: [mast, body]
 """
+
+HUMAN = get_skeleton("humanml3d")
 
 
 def read(folder: Path, text: str) -> Skeleton:
@@ -165,7 +170,7 @@ def test_from_dict_refuses_other_dictionaries() -> None:
 
 def test_the_documents_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    page = PAGE.read_text()
+    page, maps = PAGE.read_text().split("## Joint maps")
     for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
         exec(compile(code, str(PAGE), "exec"), {})
     tree, more = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
@@ -175,3 +180,14 @@ def test_the_documents_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert full.chain("legs first")[0] == ((0,), (1, 2))
     assert full.mirror == plain.mirror
     assert full.contacts == plain.contacts
+    (mapping,) = re.findall(r"```yaml\n(.*?)```", maps, flags=re.DOTALL)
+    (tmp_path / "robot.yaml").write_text(mapping)
+    assert get_joint_map(str(tmp_path / "robot.yaml")).joints["left_knee"] == "shin_l"
+    names = get_joint_map("mixamo").joints
+    (tmp_path / "take.bvh").write_text(
+        re.sub(r"(ROOT|JOINT) (\S+)", lambda found: f"{found[1]} {names[found[2]]}", bvh_text(HUMAN, 4, 0))
+    )
+    (code,) = re.findall(r"```python\n(.*?)```", maps, flags=re.DOTALL)
+    known: dict[str, Motion] = {}
+    exec(compile(code, str(PAGE), "exec"), known)
+    assert known["motion"].skeleton == HUMAN

@@ -163,7 +163,8 @@ def in_flight(positions: Tensor, inside: Tensor, fps: float) -> Tensor:
     curve = torch.einsum("btw,w->bt", height.unfold(1, window, 1), parabola) / parabola.square().sum()
     falls = (2.0 * curve * fps**2 < -0.5 * GRAVITY) & runs
     # A window falls: so do the frames that it was fitted to.
-    return nnf.max_pool1d(nnf.pad(falls.float(), (2 * half, 2 * half)), window, stride=1) > 0
+    near: Tensor = nnf.max_pool1d(nnf.pad(falls.float(), (2 * half, 2 * half)), window, stride=1)
+    return near > 0
 
 
 def jitter(positions: Tensor, lengths: Tensor | None, *, fps: float) -> Tensor:

@@ -136,9 +136,14 @@ def _shown(readings: list[_Reading]) -> _Reading:
     return min(readings, key=lambda reading: (reading.misses, reading.wrong))
 
 
-def _failures(acts: list[list[_Reading]]) -> tuple[int, int]:
-    shown = [_shown(readings) for readings in acts]
-    return sum(reading.misses for reading in shown), sum(reading.wrong for reading in shown)
+def _failures(acts: list[list[_Reading]]) -> tuple[int, int, int]:
+    """Rank a cut: what no reading explains, what the sentence itself fails in, then values."""
+    shown, stated = [_shown(readings) for readings in acts], [readings[0] for readings in acts]
+    return (
+        sum(reading.misses for reading in shown),
+        sum(reading.misses + reading.wrong for reading in stated),
+        sum(reading.wrong for reading in shown),
+    )
 
 
 def _verdict(readings: list[_Reading], act: Act) -> dict[str, bool]:
