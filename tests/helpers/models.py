@@ -22,7 +22,9 @@ MIN_FRAMES, MAX_FRAMES = 4, 32
 CAPTIONS = [f"a person {verb} {way}" for verb in ("walks", "waves", "jumps", "turns") for way in ("left", "right", "")]
 
 
-def make_model(folder: Path, stage: Literal["tokenizer", "ar"] = "ar", seed: int = 0) -> Path:
+def make_model(
+    folder: Path, stage: Literal["tokenizer", "ar"] = "ar", seed: int = 0, max_frames: int = MAX_FRAMES
+) -> Path:
     """Write a model folder whose motions are meaningless but finite; returns the folder."""
     torch.manual_seed(seed)
     skeleton = get_skeleton("humanml3d")
@@ -41,8 +43,8 @@ def make_model(folder: Path, stage: Literal["tokenizer", "ar"] = "ar", seed: int
     )
     spec = TokenSpec(
         bits=5,
-        scales=scales_from_count(3, MAX_FRAMES // 4, skeleton.chain("inner-to-outer")),
-        cells=MAX_FRAMES // 4,
+        scales=scales_from_count(3, max_frames // 4, skeleton.chain("inner-to-outer")),
+        cells=max_frames // 4,
         parts=len(skeleton.parts),
         frames_per_cell=4,
         skeleton=skeleton.name,
