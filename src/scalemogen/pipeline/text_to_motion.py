@@ -1,10 +1,9 @@
-"""TextToMotion: a trained model folder, ready to use. Plain torch; no training framework and no data set needed."""
+"""TextToMotion: what a trained model folder can be asked for."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
@@ -31,21 +30,11 @@ from scalemogen.editing import (
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion, Normaliser, get_layout
 from scalemogen.motion.rigid import make_rigid
+from scalemogen.pipeline.requests import LONGEST_SECONDS, Request, check_texts, frames_each, seed_each
 from scalemogen.sampling import generate, seeded_generators
 
 GUIDANCE, TEMPERATURE = 7.0, 1.3
 """The paper's sampling, for folders that name none."""
-
-SEEDS = 2**63
-LONGEST_SECONDS = 600.0
-"""Of one sentence, where a motion is made window by window."""
-
-
-@dataclass(frozen=True)
-class _Request:
-    text: str
-    frames: int
-    seed: int
 
 
 class TextToMotion:
@@ -159,11 +148,11 @@ class TextToMotion:
                 limits; wrong numbers of lengths or seeds; guidance or temperature out of range.
         """
         texts = [text] if isinstance(text, str) else list(text)
-        self._check_texts(texts)
+        check_texts(texts)
         if batch_size < 1:
             raise UserError(f"batch_size is {batch_size}; it must be at least 1")
-        lengths, seeds = self._lengths(len(texts), seconds, frames), self._seeds(len(texts), seed)
-        requests = [_Request(*request) for request in zip(texts, lengths, seeds, strict=True)]
+        lengths, seeds = self._lengths(len(texts), seconds, frames, self.max_frames), seed_each(len(texts), seed)
+        requests = [Request(*request) for request in zip(texts, lengths, seeds, strict=True)]
         order = sorted(range(len(texts)), key=lambda row: -lengths[row])
         motions: dict[int, Motion] = {}
         with tqdm(total=len(texts), desc="generating", unit="motion", delay=2, disable=None) as bar:  # on terminals
@@ -242,7 +231,7 @@ class TextToMotion:
         """
         if len(motions) != len(requests):
             raise ValueError(f"{len(requests)} requests for {len(motions)} motions")
-        self._seeds(len(requests), [request.seed for request in requests])
+        seed_each(len(requests), [request.seed for request in requests])
         studio = Studio(Editor(self._bundle, self.device), self.facts, self._sampling(guidance, temperature))
         return run_edits(studio, [make_take(motion, self.facts) for motion in motions], requests)
 
@@ -289,7 +278,7 @@ class TextToMotion:
             UserError: see `edit`; a length out of range.
         """
         studio = self._studio([text], seed, guidance, temperature)
-        (frames,) = self._lengths(1, seconds, None, LONGEST_SECONDS)
+        (frames,) = self._lengths(1, seconds)
         return bridge(studio, make_take(first, self.facts), make_take(second, self.facts), text, frames, seed)
 
     def prolong(
@@ -308,7 +297,7 @@ class TextToMotion:
             UserError: see `edit`; a length out of range.
         """
         studio = self._studio([text], seed, guidance, temperature)
-        (frames,) = self._lengths(1, seconds, None, LONGEST_SECONDS)
+        (frames,) = self._lengths(1, seconds)
         return prolong(studio, make_take(motion, self.facts), text, frames, seed)
 
     def stitch(
@@ -333,7 +322,7 @@ class TextToMotion:
             UserError: see `generate`.
         """
         studio = self._studio(texts, seed, guidance, temperature)
-        return stitch(studio, texts, self._lengths(len(texts), seconds, None, LONGEST_SECONDS), seed)
+        return stitch(studio, texts, self._lengths(len(texts), seconds), seed)
 
     def vary(
         self,
@@ -405,7 +394,7 @@ class TextToMotion:
 
     @torch.no_grad()
     def _generate_batch(
-        self, requests: Sequence[_Request], guidance: float | None, temperature: float | None
+        self, requests: Sequence[Request], guidance: float | None, temperature: float | None
     ) -> list[Motion]:
         """Return the motions of one batch; see `generate`."""
         bundle, sampling = self._bundle, self._sampling(guidance, temperature)
@@ -445,52 +434,18 @@ class TextToMotion:
         return self._layout.from_motion(align(motion, self.facts).canonical(floor=True))
 
     def _studio(self, texts: Sequence[str], seed: int, guidance: float | None, temperature: float | None) -> Studio:
-        self._check_texts(texts)
-        self._seeds(1, seed)
+        check_texts(texts)
+        seed_each(1, seed)
         return Studio(Editor(self._bundle, self.device), self.facts, self._sampling(guidance, temperature))
-
-    def _check_texts(self, texts: Sequence[str]) -> None:
-        if not texts:
-            raise UserError("no sentence given; say what the person does")
-        for number, text in enumerate(texts, start=1):
-            if not text.strip():
-                which = f"sentence {number} of {len(texts)}" if len(texts) > 1 else "the sentence"
-                raise UserError(f"{which} is empty; say what the person does")
-
-    def _seeds(self, count: int, seed: int | Sequence[int]) -> list[int]:
-        """Return the seed of each motion."""
-        seeds = list(range(seed, seed + count)) if isinstance(seed, int) else list(seed)
-        if len(seeds) != count:
-            raise UserError(f"{len(seeds)} seeds for {count} sentences; give one, or one each")
-        for value in seeds:
-            if not 0 <= value < SEEDS:
-                raise UserError(f"seed {value}: must be at least 0 and below 2^63")
-        return seeds
 
     def _lengths(
         self,
         count: int,
         seconds: float | Sequence[float] | None,
-        frames: int | Sequence[int] | None,
-        most: float | None = None,
+        frames: int | Sequence[int] | None = None,
+        longest: int | None = None,
     ) -> list[int]:
-        """Return the frames of each motion, up to the model's longest, or to `most` seconds."""
-        if (seconds is None) == (frames is None):
-            raise UserError("give the length as either seconds or frames")
-        given: float | Sequence[float] = seconds if seconds is not None else frames if frames is not None else 0
-        values = [given] * count if isinstance(given, int | float) else list(given)
-        if len(values) != count:
-            raise UserError(f"{len(values)} lengths for {count} sentences; give one, or one each")
-        fps, shortest = self.facts.fps, self.min_frames
-        longest = self.max_frames if most is None else round(most * fps)
-        lengths = []
-        for value in values:
-            length = value * fps if seconds is not None else value
-            if not (math.isfinite(length) and shortest <= round(length) <= longest):
-                unit = "seconds" if seconds is not None else "frames"
-                raise UserError(
-                    f"{value:g} {unit}: this model makes motions of {shortest / fps:.2f} to {longest / fps:.2f} seconds"
-                    f" ({shortest} to {longest} frames at {fps:g} frames per second)"
-                )
-            lengths.append(round(length))
-        return lengths
+        """Return the frames of each motion; where it is made window by window, `longest` is not given."""
+        fps = self.facts.fps
+        most = round(LONGEST_SECONDS * fps) if longest is None else longest
+        return frames_each(count, seconds, frames, fps=fps, shortest=self.min_frames, longest=most)
