@@ -44,7 +44,7 @@ def build_synthetic(
         fps: frame rate.
         layout: feature layout.
         mirror: add mirrored copies of the training clips.
-        simple: one action a clip, in the neutral style.
+        simple: one neutral action a clip, at most twice.
         processes: that generate in parallel; 0 generates in this one.
         progress: show a bar.
 

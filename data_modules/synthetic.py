@@ -22,7 +22,7 @@ class Synthetic(BuiltDataModule):
         fps: frame rate.
         layout: feature layout.
         mirror: add mirrored copies of the training clips.
-        simple: one action a clip, in the neutral style: learned in minutes.
+        simple: one neutral action a clip, at most twice: learned in minutes.
         root: folder in which stores are kept.
         loading: how clips become batches.
     """

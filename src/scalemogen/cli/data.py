@@ -77,7 +77,7 @@ def _add_synthetic(commands: Any) -> None:
     )
     parser.add_argument("--clips", type=int, default=2000, help="number of clips (default: 2000)")
     parser.add_argument("--seed", type=int, default=0, help="of the generator (default: 0)")
-    parser.add_argument("--simple", action="store_true", help="one action a clip, in the neutral style")
+    parser.add_argument("--simple", action="store_true", help="one neutral action a clip, at most twice")
     _add_common(parser)
     parser.set_defaults(build=_build_synthetic)
 

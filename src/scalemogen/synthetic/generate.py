@@ -14,6 +14,7 @@ import torch
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion
 from scalemogen.synthetic.actions import ACTIONS, draw_act
+from scalemogen.synthetic.acts import Act
 from scalemogen.synthetic.body import Body, joint_positions
 from scalemogen.synthetic.captions import describe
 from scalemogen.synthetic.curves import Array
@@ -28,6 +29,7 @@ SHORTEST, LONGEST = 2.0, 8.0
 _PAIRS_PER_ROUND = 4
 _PLAIN_STYLE = 0.5
 _NEUTRAL = "neutral"
+_SIMPLE_COUNT = 2
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ def generate_clip(index: int, seed: int, fps: float = 20.0, simple: bool = False
         index: number of the clip.
         seed: of the data set.
         fps: frame rate.
-        simple: one action a clip, in the neutral style: a data set that is learned in minutes. Over any 16 consecutive
-            indices from a multiple of 16 each action is shown once.
+        simple: one action a clip, in the neutral style, at most twice: a data set that is learned in minutes. Over any
+            16 consecutive indices from a multiple of 16 each action is shown once.
 
     Raises:
         UserError: a negative index or seed, or a frame rate that is not positive.
@@ -71,7 +73,7 @@ def generate_clip(index: int, seed: int, fps: float = 20.0, simple: bool = False
     for _ in range(200):
         style = _NEUTRAL if simple else _style(names, dice)
         stage = Stage(Body.draw(dice), style, dice)
-        acts = tuple(draw_act(name, style, dice) for name in names)
+        acts = tuple(_draw(name, style, dice, simple) for name in names)
         begins = []
         for act in acts:
             begins.append(stage.time)
@@ -95,6 +97,13 @@ def synthetic_clips(count: int, seed: int, fps: float = 20.0) -> Iterator[Synthe
     """Yield clips 0, ..., count - 1 of the data set `seed`."""
     for index in range(count):
         yield generate_clip(index, seed, fps)
+
+
+def _draw(name: str, style: str, dice: Dice, simple: bool) -> Act:
+    act = draw_act(name, style, dice)
+    while simple and act.count is not None and act.count > _SIMPLE_COUNT:
+        act = draw_act(name, style, dice)
+    return act
 
 
 def _names(index: int, seed: int, dice: Dice, pairs: int) -> tuple[str, ...]:

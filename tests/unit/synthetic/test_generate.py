@@ -172,7 +172,8 @@ def test_bad_arguments(index: int, seed: int, fps: float) -> None:
         generate_clip(index, seed, fps)
 
 
-def test_simple_clips_show_one_action_each_in_the_neutral_style() -> None:
+def test_simple_clips_show_one_neutral_action_each_at_most_twice() -> None:
     attributes = [generate_clip(index, 5, simple=True).attributes for index in range(16)]
+    assert {act.get("count") for each in attributes for act in each["acts"]} == {None, 1, 2}
     assert sorted(act["action"] for each in attributes for act in each["acts"]) == sorted(ACTIONS)
     assert {each["style"] for each in attributes} == {"neutral"}
