@@ -24,6 +24,7 @@ from scalemogen.contracts import TextFeatures, TokenSpec
 from scalemogen.errors import UserError
 
 PAPER_POOL_CHANNELS = 128
+LEAST_POOL_HEADS = 4
 KEPT_LAYOUTS = 128
 
 
@@ -81,7 +82,7 @@ class NextScaleTransformer(nn.Module):
         heads: H; `width / heads` must be a multiple of 4.
         mlp_ratio: feed-forward width over M, rounded to a multiple of 256.
         text_pool_heads: heads that pool the sentence, a divisor of `width`; default the largest divisor up to
-            `text_width / 128`.
+            max(4, `text_width / 128`); the reference has `text_width / 128`, which leaves small encoders one head.
         text_max_tokens: most words of a prompt.
         drop_path: rate of the last block; rates grow linearly from 0.
         dropout: after each attention and feed-forward.
@@ -291,7 +292,7 @@ def _head_dim(width: int, heads: int) -> int:
 
 def _pool_heads(heads: int | None, text_width: int, width: int) -> int:
     if heads is None:
-        wanted = max(1, text_width // PAPER_POOL_CHANNELS)
+        wanted = max(LEAST_POOL_HEADS, text_width // PAPER_POOL_CHANNELS)
         return max(divisor for divisor in range(1, min(wanted, width) + 1) if width % divisor == 0)
     if heads < 1 or width % heads:
         raise UserError(f"ar: text_pool_heads is {heads}; it must divide the width {width}")
