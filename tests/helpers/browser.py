@@ -37,7 +37,7 @@ for end, theirs in zip(ours, (3, 4)):
 os.execv(sys.argv[3], sys.argv[3:])"""  # Chromium reads descriptor 3 and writes 4
 CHUNK = 2**16
 PATIENCE = 90.0
-KEYS = {"Tab": 9, "Enter": 13, " ": 32, "ArrowLeft": 37, "ArrowRight": 39}
+KEYS = {"Tab": 9, "Enter": 13, " ": 32, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "+": 107}
 
 
 class Browser:
@@ -131,11 +131,19 @@ class Browser:
     def type(self, text: str) -> None:
         self.call("Input.insertText", text=text)
 
-    def press(self, key: str) -> None:
+    def press(self, key: str, shift: bool = False) -> None:
         for kind in ("keyDown", "keyUp"):
-            text = {"Enter": "\r", " ": " "}.get(key, "") if kind == "keyDown" else ""
-            code = KEYS[key]
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
+            text = {"Enter": "\r", " ": " ", "+": "+"}.get(key, "") if kind == "keyDown" else ""
+            code, modifiers = KEYS[key], 8 * shift
+            self.call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=key,
+                windowsVirtualKeyCode=code,
+                text=text,
+                modifiers=modifiers,
+            )
 
     def picture(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]))

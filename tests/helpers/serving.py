@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
@@ -29,3 +35,21 @@ def make(client: TestClient, wanted: dict[str, Any]) -> dict[str, Any]:
     assert answer.status_code == 202, answer.text
     assert answer.headers["location"] == f"/api/motions/{answer.json()['id']}"
     return settled(client, answer.json()["id"])
+
+
+@contextmanager
+def server(model: Path, folder: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run `scalemogen serve` on a free port with `folder` for its temporary files; gives the address."""
+    command = [sys.executable, "-m", "scalemogen", "serve", "--model", str(model), "--port", "0", *options]
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        address = re.search(r"http://\S+/", line)
+        assert address, line
+        yield address[0], process
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+        process.stdout.close()

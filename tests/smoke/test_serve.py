@@ -1,54 +1,36 @@
-"""The server as people run it: a process of its own, several visitors, a kill, a real browser."""
+"""The server as people run it: a process of its own, several visitors, a kill."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
-import re
 import signal
-import subprocess
-import sys
+import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import httpx
 import numpy as np
 import pytest
 
-from helpers.browser import PROGRAM, Browser, browser
+from helpers.malformed import JUNK
+from helpers.malformed import requests as malformed
 from helpers.models import make_model
+from helpers.serving import server
 from scalemogen.cli.main import main
 from scalemogen.files import digest_bytes
-from scalemogen.motion import read_bvh
 from scalemogen.pipeline import TextToMotion
 
 PATIENCE = 120.0
 MEMORY = 64 * 2**20
 """Bytes by which 200 motions may let the process grow."""
-
-
-@contextmanager
-def server(model: Path, folder: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Run `scalemogen serve` on a free port with `folder` for its temporary files; gives the address."""
-    command = [sys.executable, "-m", "scalemogen", "serve", "--model", str(model), "--port", "0", *options]
-    environment = {**os.environ, "TMPDIR": str(folder)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        address = re.search(r"http://\S+/", line)
-        assert address, line
-        yield address[0], process
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
-        process.stdout.close()
 
 
 def ask(address: str, path: str, body: Any = None) -> bytes:
@@ -78,9 +60,25 @@ def make(address: str, wanted: dict[str, Any]) -> str:
     return str(status["id"])
 
 
-def resident(process: subprocess.Popen[str]) -> int:
+def resident(process: Popen[str]) -> int:
     pages = Path(f"/proc/{process.pid}/statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def open_files(process: Popen[str]) -> int:
+    return len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
+
+
+def raw(address: str, content: bytes) -> bytes:
+    """Send bytes as they are; return what comes back until the server has enough."""
+    host, port = address.removeprefix("http://").rstrip("/").split(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
+        try:
+            connection.sendall(content)
+            connection.shutdown(socket.SHUT_WR)
+            return connection.recv(4096)
+        except OSError:  # it hung up
+            return b""
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -109,6 +107,34 @@ def test_eight_visitors_at_once(tmp_path: Path) -> None:
     for one, positions in zip(wanted, seen, strict=True):
         alone = own.generate(one["text"], seconds=1.6, seed=one["seed"])
         np.testing.assert_allclose(positions, alone.positions, atol=1e-4)
+
+
+def test_a_thousand_malformed_requests(tmp_path: Path) -> None:
+    """Over the wire, and bytes that are no HTTP at all: clear answers, no 500, no memory, no open files."""
+    with server(make_model(tmp_path / "model"), tmp_path, "--queue", "8", "--keep", "32", "--rate", "100000") as (
+        address,
+        process,
+    ):
+        made = make(address, {"text": "a person walks", "seconds": 1.0, "seed": 0})
+        given = list(islice(malformed(made), 1000))
+        with httpx.Client(base_url=address, timeout=PATIENCE) as client:
+
+            def send(wanted: list[tuple[str, str, bytes, str]]) -> list[int]:
+                return [
+                    client.request(method, path, content=body, headers={"Content-Type": kind}).status_code
+                    for method, path, body, kind in wanted
+                ]
+
+            statuses = send(given[:200])
+            memory, files = resident(process), open_files(process)
+            statuses += send(given[200:])
+        for junk in JUNK:
+            assert b" 500 " not in raw(address, junk)[:20]
+        assert [status for status in statuses if status >= 500 and status != 503] == []
+        assert statuses.count(422) > 100
+        assert resident(process) - memory < MEMORY
+        assert open_files(process) <= files + 4
+        assert make(address, {"text": "a person walks", "seconds": 1.0, "seed": 0}) != made
 
 
 def test_a_kill_leaves_nothing_half_written(tmp_path: Path) -> None:
@@ -152,88 +178,7 @@ def test_bad_options(options: list[str], words: str, capsys: pytest.CaptureFixtu
 
 
 def test_a_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main(["serve", "--model", str(tmp_path), "--port", str(port)]) == 2
     assert f"port {port}: Address already in use" in capsys.readouterr().err
-
-
-BLUE = """(() => {
-  const canvas = document.querySelector("#panels canvas"), pen = canvas.getContext("2d"), size = canvas.width;
-  const wanted = getComputedStyle(document.documentElement).getPropertyValue("--left").match(/[0-9a-f]{2}/g);
-  const colour = wanted.map((digits) => parseInt(digits, 16)), data = pen.getImageData(0, 0, size, size).data;
-  const box = canvas.getBoundingClientRect();
-  for (let i = 0; i < size * size; i++)
-    if (colour.every((value, band) => data[4 * i + band] === value))
-      return [box.x + ((i % size) * box.width) / size, box.y + (Math.floor(i / size) * box.height) / size + 3];
-})()"""
-"""Where on the page the first pixel of a left limb is."""
-
-
-ALL = "(selector => [...document.querySelectorAll(selector)])"
-
-
-def panels(page: Browser, count: int) -> None:
-    """Wait until so many motions are shown and the page is idle again, without a complaint."""
-    page.until(f"document.querySelectorAll('#panels canvas').length === {count}")
-    page.until("!document.querySelector('#go').disabled")
-    assert page.value("document.querySelector('#status').textContent") == ""
-
-
-@pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")
-def test_the_page_in_a_browser(tmp_path: Path) -> None:
-    """Type a sentence, wait, move the scrubber, download a BVH, edit by parts and time, compare, reload."""
-    model = make_model(tmp_path / "model")
-    with server(model, tmp_path) as (address, _), browser(tmp_path / "browser") as page:
-        page.size(1400, 900)
-        page.open(address)
-        page.until("document.querySelectorAll('#links a').length")
-        page.value("document.querySelector('#seconds').value = 1.6")
-        page.click("#text")
-        page.type("a person walks left")
-        page.press("Enter")
-        panels(page, 1)
-
-        page.value("document.querySelector('#controls input').focus()")
-        for _ in range(5):
-            page.press("ArrowRight")
-        time_shown = page.until("(t => t > 0 && t)(parseFloat(document.querySelector('#controls output').value))")
-        assert 0 < time_shown < 1.6
-
-        page.click("#links a[data-format=bvh]")
-        downloaded = tmp_path / "browser" / "downloads" / "motion.bvh"
-        end = time.monotonic() + PATIENCE
-        while not downloaded.is_file():
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        assert read_bvh(downloaded).frames == 32
-
-        x, y = page.until(BLUE)
-        page.click_at(x, y)
-        chosen = page.until("document.querySelector('#parts :checked')?.value")
-        assert chosen.startswith("left ")
-        x, y, width, height = page.place("#range")
-        page.drag((x + width - 9, y + height / 2), (x + width * 0.6, y + height / 2))
-        page.value("document.querySelector('#first').focus()")
-        for _ in range(4):
-            page.press("ArrowRight")
-        first, last = (page.value(f"Number(document.querySelector('#{name}').value)") for name in ("first", "last"))
-        assert first == 4
-        assert 14 < last < 24
-        page.value("document.querySelector('#edit-text').value = ''")
-        page.click("#edit-text")
-        page.type("a person waves right")
-        page.click("#edit-go")
-        panels(page, 2)
-        titles = page.value(f"{ALL}('#panels figcaption small:first-child').map(e => e.textContent)")
-        assert titles == ["before", "after"]
-        rows = page.value(f"Object.fromEntries({ALL}('#moved tr').map(r => [...r.children].map(c => c.textContent)))")
-        assert [part for part, moved in rows.items() if not moved.startswith("0.0 cm, at most 0.0")] in ([], [chosen])
-
-        page.size(390, 844)
-        assert page.value("document.documentElement.scrollWidth") <= 390
-        page.open(address)
-        page.until("document.querySelectorAll('#made button').length === 2")
-        assert page.complaints == []

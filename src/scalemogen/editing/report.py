@@ -33,7 +33,7 @@ class EditReport:
     fps: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain Python values, for JSON: centimetres to a hundredth."""
+        """Return plain Python values, for JSON: centimetres to a hundredth, and the second of the most."""
         return {
             "kept_bits": [round(share, 4) for share in self.kept],
             "fps": self.fps,
@@ -41,6 +41,7 @@ class EditReport:
                 name: {
                     "mean": round(float(values.mean()), 2),
                     "most": round(float(values.max()), 2),
+                    "at": round(int(values.argmax()) / self.fps, 3),
                     "frames": [round(value, 2) for value in values.tolist()],
                 }
                 for name, values in self.moved.items()

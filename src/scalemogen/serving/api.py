@@ -18,14 +18,17 @@ from scalemogen.serving.desk import Desk
 from scalemogen.serving.guard import UPLOAD_PATH
 from scalemogen.serving.limits import Limits
 from scalemogen.serving.meter import Meter
-from scalemogen.serving.orders import Change, Sentence
+from scalemogen.serving.orders import Change, Gap, Scene, Sentence
 from scalemogen.serving.schemas import (
+    MOST,
     EditRequestBody,
+    InbetweenRequest,
     ModelInfo,
     MotionRequest,
     MotionStatus,
     PartInfo,
     Problem,
+    SequenceRequest,
 )
 from scalemogen.serving.store import Piece, Store
 from scalemogen.serving.writing import FileDesk, formats, media_type
@@ -89,6 +92,7 @@ def add_api(app: FastAPI, server: Server) -> None:
     router = APIRouter(prefix="/api", tags=["motions"])
     _add_model(router, server)
     _add_making(router, server)
+    _add_changing(router, server)
     _add_reading(router, server)
     app.include_router(router, responses=_problems(400, 403, 408, 413, 422))
 
@@ -111,6 +115,8 @@ def _add_model(router: APIRouter, server: Server) -> None:
         **model.sampling,
         strengths=list(STRENGTHS),
         formats=list(formats()),
+        sentences=MOST,
+        motion_seconds=limits.motion_seconds,
         caption=limits.caption,
         upload=limits.upload,
         keep_seconds=limits.keep_seconds,
@@ -137,26 +143,21 @@ def _add_making(router: APIRouter, server: Server) -> None:
         order = Sentence(body.text, frames, body.seed, body.guidance, body.temperature)
         return _accepted(server, server.desk.submit(order, Piece(body.text, body.seed)), response)
 
-    @router.post("/motions/{name}/edits", status_code=202, responses=_problems(404, 409, 429, 503))
-    async def edit_motion(name: Name, body: EditRequestBody, request: Request, response: Response) -> MotionStatus:
-        """Ask for a changed motion; what is not to change stays as it is. The given motion is kept too."""
-        piece, motion = server.finished(name)
-        _check_caption(body.text, limits.caption)
-        wanted = EditRequest(
-            text=body.text,
-            source_text=body.source_text or piece.text or None,
-            parts=None if body.parts is None else tuple(body.parts),
-            frames=None if body.frames is None else (body.frames[0], body.frames[1]),
-            strength=body.strength,
-            seed=body.seed,
-        )
-        part_numbers(model.facts.skeleton, wanted.parts)
-        if wanted.frames is not None and not wanted.frames[0] < wanted.frames[1] <= motion.frames:
-            first, last = wanted.frames
-            raise UserError(f"frames: {first} to {last} are not in the motion, which has frames 0 to {motion.frames}")
+    @router.post("/sequences", status_code=202, responses=_problems(429, 503))
+    async def make_sequence(body: SequenceRequest, request: Request, response: Response) -> MotionStatus:
+        """Ask for one motion of several sentences, each going on from the one before."""
+        texts = tuple(line.text for line in body.sentences)
+        seconds = tuple(line.seconds for line in body.sentences)
+        for number, line in enumerate(body.sentences):
+            _check_caption(line.text, limits.caption, f"sentences.{number}.text")
+            if round(line.seconds * model.facts.fps) < model.min_frames:
+                shortest = model.min_frames / model.facts.fps
+                raise UserError(f"sentences.{number}.seconds: {line.seconds:g}; at least {shortest:.2f} are made")
+        if sum(seconds) > limits.motion_seconds:
+            raise UserError(f"sentences: {sum(seconds):g} seconds; at most {limits.motion_seconds:g} are made")
         server.admit(request)
-        order = Change(motion, wanted, body.guidance, body.temperature)
-        return _accepted(server, server.desk.submit(order, Piece(body.text, body.seed, source=name)), response)
+        order = Scene(texts, seconds, body.seed, body.guidance, body.temperature)
+        return _accepted(server, server.desk.submit(order, Piece(" / ".join(texts), body.seed, whole=False)), response)
 
     @router.post(UPLOAD_PATH.removeprefix("/api"), status_code=201, responses=_problems(429, 503))
     def upload_motion(
@@ -167,9 +168,43 @@ def _add_making(router: APIRouter, server: Server) -> None:
         """Give a motion of one's own, as the content of a BVH file with the model's joints, to edit it."""
         server.admit(request)
         with server.files.turn():
-            motion = _read(content, model, limits.upload_seconds)
+            motion = _read(content, model, limits.motion_seconds)
         piece = Piece("", state="done", motion=motion)
         return _accepted(server, server.store.add(piece), response)
+
+
+def _add_changing(router: APIRouter, server: Server) -> None:
+    model, limits = server.model, server.limits
+
+    @router.post("/motions/{name}/edits", status_code=202, responses=_problems(404, 409, 429, 503))
+    async def edit_motion(name: Name, body: EditRequestBody, request: Request, response: Response) -> MotionStatus:
+        """Ask for a changed motion; what is not to change stays as it is. The given motion is kept too."""
+        piece, motion = server.finished(name)
+        _check_caption(body.text, limits.caption)
+        wanted = EditRequest(
+            text=body.text,
+            source_text=body.source_text or (piece.text if piece.whole else None) or None,
+            parts=None if body.parts is None else tuple(body.parts),
+            frames=None if body.frames is None else _frames(body.frames, motion, "frames"),
+            strength=body.strength,
+            seed=body.seed,
+        )
+        part_numbers(model.facts.skeleton, wanted.parts)
+        server.admit(request)
+        order = Change(motion, wanted, body.guidance, body.temperature)
+        made = Piece(body.text, body.seed, source=name, whole=body.frames is None)
+        return _accepted(server, server.desk.submit(order, made), response)
+
+    @router.post("/motions/{name}/inbetweens", status_code=202, responses=_problems(404, 409, 429, 503))
+    async def fill_motion(name: Name, body: InbetweenRequest, request: Request, response: Response) -> MotionStatus:
+        """Ask for a motion whose frames are made anew but for some, which stay as they are and where they are."""
+        _, motion = server.finished(name)
+        _check_caption(body.text, limits.caption)
+        keep = tuple(_frames(kept, motion, f"keep.{number}") for number, kept in enumerate(body.keep))
+        server.admit(request)
+        order = Gap(motion, body.text, keep, body.seed, body.guidance, body.temperature)
+        piece = Piece(body.text, body.seed, source=name, whole=False)
+        return _accepted(server, server.desk.submit(order, piece), response)
 
     @router.delete("/motions/{name}", status_code=204, responses=_problems(404))
     async def forget_motion(name: Name) -> None:
@@ -222,6 +257,7 @@ def _status(server: Server, name: str) -> MotionStatus:
         text=piece.text,
         seed=piece.seed,
         source=piece.source,
+        whole=piece.whole,
         ahead=progress.ahead,
         scale=progress.scale,
         scales=progress.scales,
@@ -243,9 +279,21 @@ def _read(content: bytes, model: TextToMotion, most: float) -> Motion:
         raise UserError(f"the file: {error}") from error
 
 
-def _check_caption(text: str, most: int) -> None:
+def _check_caption(text: str, most: int, place: str = "text") -> None:
     if len(text) > most:
-        raise UserError(f"text: {len(text)} characters; at most {most} are taken")
+        raise UserError(f"{place}: {len(text)} characters; at most {most} are taken")
+
+
+def _frames(given: list[int], motion: Motion, place: str) -> tuple[int, int]:
+    """Return a range of frames.
+
+    Raises:
+        UserError: it is empty or leaves the motion.
+    """
+    first, last = given
+    if not first < last <= motion.frames:
+        raise UserError(f"{place}: {first} to {last} are not in the motion, which has frames 0 to {motion.frames}")
+    return first, last
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -25,7 +25,7 @@ class Limits:
         upload: bytes of an uploaded file.
         uploads: files that may be on their way at once.
         body_seconds: time in which a request has to arrive.
-        upload_seconds: length of an uploaded motion.
+        motion_seconds: length of an uploaded motion, and of sentences in a row.
         downloads: files that may be waited for at once; they are written one at a time.
 
     Raises:
@@ -43,7 +43,7 @@ class Limits:
     upload: int = 8 * MIB
     uploads: int = 4
     body_seconds: float = 20.0
-    upload_seconds: float = 120.0
+    motion_seconds: float = 120.0
     downloads: int = 8
 
     def __post_init__(self) -> None:

@@ -12,8 +12,16 @@ from scalemogen.serving.store import State
 LARGEST_SEED = 2**53 - 1
 """Beyond it JSON numbers lose digits."""
 
+MOST = 16
+"""Sentences of a sequence, and ranges of frames to keep."""
+
 # Sentences are bounded again, by the server's own limit and by the text encoder.
 Text = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"\S")]
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+Range = Annotated[
+    list[Annotated[int, Field(ge=0, le=10**9)]],
+    Field(min_length=2, max_length=2, description="the first frame, and the one after the last"),
+]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED, description="of the random numbers")]
 Guidance = Annotated[
     float | None,
@@ -35,7 +43,36 @@ class MotionRequest(Strict):
     """A sentence to turn into a motion."""
 
     text: Text
-    seconds: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 4.0
+    seconds: Seconds = 4.0
+    seed: Seed = 0
+    guidance: Guidance = None
+    temperature: Temperature = None
+
+
+class Line(Strict):
+    """A sentence of a sequence."""
+
+    text: Text
+    seconds: Seconds = 4.0
+
+
+class SequenceRequest(Strict):
+    """Sentences to turn into one motion, each going on from the one before."""
+
+    sentences: Annotated[list[Line], Field(min_length=1, max_length=MOST)]
+    seed: Seed = 0
+    guidance: Guidance = None
+    temperature: Temperature = None
+
+
+class InbetweenRequest(Strict):
+    """Frames of a motion to make anew."""
+
+    text: Annotated[Text, Field(description="what the new frames are to show")]
+    keep: Annotated[
+        list[Range],
+        Field(min_length=1, max_length=MOST, description="ranges of frames that stay as they are and where they are"),
+    ]
     seed: Seed = 0
     guidance: Guidance = None
     temperature: Temperature = None
@@ -50,10 +87,7 @@ class EditRequestBody(Strict):
         list[Annotated[str, Field(max_length=100)]] | None,
         Field(min_length=1, max_length=100, description="body parts that may change; default: all"),
     ] = None
-    frames: Annotated[
-        list[Annotated[int, Field(ge=0, le=10**9)]] | None,
-        Field(min_length=2, max_length=2, description="first and after the last frame that may change; default: all"),
-    ] = None
+    frames: Annotated[Range | None, Field(description="the frames that may change; default: all")] = None
     strength: Strength = "medium"
     seed: Seed = 0
     guidance: Guidance = None
@@ -68,6 +102,7 @@ class MotionStatus(BaseModel):
     text: str
     seed: int | None
     source: Annotated[str | None, Field(description="the motion that this one was made of")]
+    whole: Annotated[bool, Field(description="whether `text` is one sentence about all of the motion")]
     ahead: Annotated[int, Field(description="requests before this one")]
     scale: Annotated[int, Field(description="scales done")]
     scales: Annotated[int, Field(description="scales in all; 0 as long as nothing is computed")]
@@ -99,6 +134,8 @@ class ModelInfo(BaseModel):
     temperature: float
     strengths: list[str]
     formats: list[str]
+    sentences: Annotated[int, Field(description="most sentences of a sequence")]
+    motion_seconds: Annotated[float, Field(description="most seconds of a sequence, and of an uploaded motion")]
     caption: Annotated[int, Field(description="most characters of a sentence")]
     upload: Annotated[int, Field(description="most bytes of an uploaded file")]
     keep_seconds: float

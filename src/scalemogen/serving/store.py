@@ -24,6 +24,7 @@ class Piece:
         text: what it is to show.
         seed: of its random numbers; None where it was uploaded.
         source: name of the motion that it was made of.
+        whole: whether `text` is one sentence about all of the motion.
         state: how far it is.
         motion: the result, when done.
         report: what an edit kept and moved.
@@ -33,6 +34,7 @@ class Piece:
     text: str
     seed: int | None = None
     source: str | None = None
+    whole: bool = True
     state: State = "waiting"
     motion: Motion | None = None
     report: dict[str, Any] | None = None

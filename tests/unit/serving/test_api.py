@@ -60,6 +60,104 @@ def test_an_edit_moves_only_what_may_change(serve: Serve) -> None:
     assert client.get(f"/api/motions/{walk['id']}").json() == walk  # the given motion is still there, and as it was
 
 
+def ask(client: TestClient, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = client.post(path, json=body)
+    assert answer.status_code == 202, answer.text
+    return settled(client, answer.json()["id"])
+
+
+def test_sentences_in_a_row(serve: Serve, model: TextToMotion) -> None:
+    """Longer than the model's longest motion; the same as from Python, alone or beside others."""
+    client = serve()
+    lines = [{"text": "a person walks", "seconds": 1.2}, {"text": "a person waves", "seconds": 1.6}]
+    made = ask(client, "/api/sequences", {"sentences": lines, "seed": 4, "guidance": 1.5, "temperature": 0.7})
+    own = model.stitch(["a person walks", "a person waves"], [1.2, 1.6], seed=4, guidance=1.5, temperature=0.7)
+    assert (made["state"], made["frames"], made["text"]) == ("done", 56, "a person walks / a person waves")
+    np.testing.assert_allclose(positions(client, made["id"]), own.positions, atol=1e-5)
+
+
+def test_an_inbetween_keeps_what_it_is_told_to(serve: Serve, model: TextToMotion) -> None:
+    client = serve()
+    walk = make(client, WALK)
+    made = ask(client, f"/api/motions/{walk['id']}/inbetweens", {"text": "a person jumps", "keep": [[0, 8], [16, 24]]})
+    assert (made["state"], made["source"], made["frames"], made["report"]) == ("done", walk["id"], 24, None)
+    moved = np.linalg.norm(positions(client, made["id"]) - positions(client, walk["id"]), axis=-1).max(1)
+    assert moved[:8].max() < 1e-3
+    assert moved[16:].max() < 1e-3
+    assert moved[8:16].max() > 0.02
+
+
+def test_what_speaks_of_a_part_is_no_source_text(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edit of a sequence, of an in-between or of an edited range takes the source's sentence as unknown."""
+    client, seen = serve(), []
+    original = TextToMotion.edit_with_report
+
+    def watched(self: TextToMotion, motions: Any, requests: Any, **options: Any) -> Any:
+        seen.extend(request.source_text for request in requests)
+        return original(self, motions, requests, **options)
+
+    monkeypatch.setattr(TextToMotion, "edit_with_report", watched)
+    walk = make(client, WALK)["id"]
+    wave = {"text": "a person waves"}
+    edited = ask(client, f"/api/motions/{walk}/edits", wave)["id"]
+    pieces = [
+        walk,
+        edited,
+        ask(client, f"/api/motions/{walk}/edits", {**wave, "frames": [4, 20]})["id"],
+        ask(client, f"/api/motions/{walk}/inbetweens", {**wave, "keep": [[0, 8]]})["id"],
+        ask(client, "/api/sequences", {"sentences": [wave, wave]})["id"],
+    ]
+    seen.clear()
+    for name in pieces:
+        ask(client, f"/api/motions/{name}/edits", {"text": "a person jumps"})
+    assert seen == ["a person walks", "a person waves", None, None, None]
+    ask(client, f"/api/motions/{pieces[-1]}/edits", {"text": "a person jumps", "source_text": "a person waves"})
+    assert seen[-1] == "a person waves"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"sentences": []}, "sentences"),
+        ({"sentences": [{"text": "a"}] * 17}, "16"),
+        ({"sentences": [{"text": "a", "seconds": 119}, {"text": "b", "seconds": 1.5}]}, "120.5 seconds; at most 120"),
+        ({"sentences": [{"text": "a"}, {"text": "b", "seconds": 0.1}]}, "sentences.1.seconds: 0.1; at least 0.20"),
+        ({"sentences": [{"text": "a"}, {"text": "b" * 301}]}, "sentences.1.text: 301 characters; at most 300"),
+        ({"sentences": [{"text": "a", "seed": 1}]}, "sentences.0.seed"),
+        ({"sentences": ["a"]}, "sentences.0"),
+        ({"text": "a"}, "sentences"),
+    ],
+)
+def test_sequences_that_make_no_sense(serve: Serve, body: dict[str, Any], words: str) -> None:
+    answer = serve().post("/api/sequences", json=body)
+    assert answer.status_code == 422
+    assert words in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("keep", "status", "words"),
+    [
+        ([], 422, "keep"),
+        ([[0, 25]], 422, "keep.0: 0 to 25 are not in the motion, which has frames 0 to 24"),
+        ([[0, 4], [9, 9]], 422, "keep.1: 9 to 9"),
+        ([[0, 4, 8]], 422, "keep.0"),
+        ([[-1, 4]], 422, "keep.0.0"),
+        ([[at, at + 4] for at in range(17)], 422, "16"),
+        ([[0, 24]], 202, "all frames are kept"),
+        ([[0, 2]], 202, "frames 0:2 are less than 0.20 seconds"),
+    ],
+)
+def test_inbetweens_that_make_no_sense(serve: Serve, keep: Any, status: int, words: str) -> None:
+    client = serve()
+    name = make(client, WALK)["id"]
+    answer = client.post(f"/api/motions/{name}/inbetweens", json={"text": "a person jumps", "keep": keep})
+    assert answer.status_code == status, answer.text
+    said = answer.json() if status == 422 else settled(client, answer.json()["id"])
+    assert words in said["error"]
+    missing = client.post("/api/motions/unknown/inbetweens", json={"text": "a person jumps", "keep": [[0, 8]]})
+    assert missing.status_code == 404
+
+
 def test_a_file_of_ones_own_can_be_edited(serve: Serve) -> None:
     client = serve()
     content = client.get(f"/api/motions/{make(client, WALK)['id']}/files/bvh").content
@@ -245,7 +343,7 @@ def test_the_description_is_complete(serve: Serve) -> None:
     description = serve().get("/api/openapi.json").json()
     operations = [(path, method, operation) for path, methods in description["paths"].items()
                   for method, operation in methods.items()]  # fmt: skip
-    assert len(operations) == 8
+    assert len(operations) == 10
     for path, method, operation in operations:
         assert operation["description"], (path, method)
         assert "HTTPValidationError" not in json.dumps(operation), (path, method)

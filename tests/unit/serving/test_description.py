@@ -45,9 +45,11 @@ def listening(app: FastAPI) -> Iterator[str]:
     while not server.started:
         assert time.monotonic() < end
         time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(PATIENCE)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE)
 
 
 @pytest.mark.slow

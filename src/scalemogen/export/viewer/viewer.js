@@ -14,6 +14,7 @@ const BONE = 0.045;
 const HEAD = 0.1;
 const FLOOR_MARGIN = 0.7;
 const PICK = 14;
+const KEY_TURN = Math.PI / 24;
 const BAND = 10;
 const BAND_GAP = 3;
 const SPEEDS = [0.25, 0.5, 1, 2];
@@ -62,20 +63,20 @@ class MotionClip {
 
 /** Perspective view of a target, turned by yaw and pitch. */
 class Camera {
-  constructor(size, target, radius, yaw, pitch, zoom) {
+  constructor([width, height], target, radius, yaw, pitch, zoom) {
     const [sy, cy, sp, cp] = [Math.sin(yaw), Math.cos(yaw), Math.sin(pitch), Math.cos(pitch)];
     this.axes = [[cy, 0, -sy], [-sy * sp, cp, -cy * sp], [sy * cp, sp, cy * cp]];
     this.target = target;
     this.distance = DISTANCE * radius;
-    this.scale = (zoom * 0.46 * size) / radius;
-    this.centre = size / 2;
+    this.scale = (zoom * 0.46 * Math.min(width, height)) / radius;
+    this.centre = [width / 2, height / 2];
   }
 
   /** Pixel x, y, depth towards the camera, and pixels per metre there. */
   project(point) {
     const seen = this.axes.map((axis) => dot(axis, minus(point, this.target)));
     const scale = this.scale / Math.max(1 - seen[2] / this.distance, 0.05);
-    return { x: this.centre + seen[0] * scale, y: this.centre - seen[1] * scale, depth: seen[2], scale };
+    return { x: this.centre[0] + seen[0] * scale, y: this.centre[1] - seen[1] * scale, depth: seen[2], scale };
   }
 }
 
@@ -99,16 +100,16 @@ class MotionPanel {
 
   draw(seconds, view, colours) {
     const ratio = window.devicePixelRatio || 1;
-    const size = Math.round(this.canvas.clientWidth * ratio);
-    if (!size || !this.visible) return;
-    if (this.canvas.width !== size) this.canvas.width = this.canvas.height = size;
-    const { clip } = this;
+    if (!this.canvas.clientWidth || !this.visible) return;
+    const { clip, canvas } = this;
+    const size = [canvas.clientWidth, canvas.clientHeight].map((length) => Math.round(length * ratio));
+    if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size;
     if (this.tokens) this.tokens.draw(seconds, colours, ratio);
     const pose = clip.pose(seconds);
-    const pen = this.canvas.getContext("2d");
+    const pen = canvas.getContext("2d");
     const camera = new Camera(size, pose.target, clip.radius, clip.heading + view.yaw, view.pitch, view.zoom);
     pen.lineCap = pen.lineJoin = "round";
-    pen.clearRect(0, 0, size, size);
+    pen.clearRect(0, 0, ...size);
     const brush = new Brush(pen, camera, ratio);
     this.drawn = { camera, pose, ratio };
     this.drawFloor(brush, pose, colours);
@@ -408,24 +409,35 @@ class MotionViewer {
     canvas.addEventListener("pointermove", (event) => {
       if (!canvas.hasPointerCapture(event.pointerId)) return;
       moved += Math.abs(event.movementX) + Math.abs(event.movementY);
-      this.view.yaw -= event.movementX * 0.01;
-      this.view.pitch = Math.min(Math.max(this.view.pitch + event.movementY * 0.01, -0.2), 1.5);
+      this.turn(-event.movementX * 0.01, event.movementY * 0.01);
     });
     canvas.addEventListener("wheel", (event) => {
       if (!event.ctrlKey) return;
       event.preventDefault();
-      this.view.zoom = Math.min(Math.max(this.view.zoom * Math.exp(-event.deltaY * 0.002), 0.4), 6);
+      this.zoom(Math.exp(-event.deltaY * 0.002));
     }, { passive: false });
     canvas.addEventListener("dblclick", () => this.resetView());
   }
 
   onKey(event) {
-    if (event.target.matches("input, select, button, textarea, summary, a")) return;
-    const steps = { ArrowLeft: -1, ArrowRight: 1 };
+    if (event.target.matches("input, select, button, textarea, summary, a") || event.ctrlKey || event.metaKey) return;
+    const turns = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+    const zooms = { "+": 1.25, "=": 1.25, "-": 0.8 };
     if (event.key === " ") this.toggle();
-    else if (event.key in steps) this.seek(this.time + steps[event.key] / this.clips[0].fps);
+    else if (event.key in zooms) this.zoom(zooms[event.key]);
+    else if (event.shiftKey && event.key in turns) this.turn(...turns[event.key].map((sign) => sign * KEY_TURN));
+    else if (turns[event.key]?.[0]) this.seek(this.time + turns[event.key][0] / this.clips[0].fps);
     else return;
     event.preventDefault();
+  }
+
+  turn(yaw, pitch) {
+    this.view.yaw += yaw;
+    this.view.pitch = Math.min(Math.max(this.view.pitch + pitch, -0.2), 1.5);
+  }
+
+  zoom(factor) {
+    this.view.zoom = Math.min(Math.max(this.view.zoom * factor, 0.4), 6);
   }
 
   toggle() {

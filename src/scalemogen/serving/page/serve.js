@@ -45,12 +45,9 @@ class Page {
     at("about").textContent = [`model of ${model.name}`, model.licence && `licence of its data: ${model.licence}`]
       .filter(Boolean)
       .join(" · ");
-    at("text").maxLength = at("edit-text").maxLength = model.caption;
-    const seconds = at("seconds");
-    // Rounded inwards, so that what the field allows the model makes.
-    seconds.min = Math.ceil(model.shortest * 10) / 10;
-    seconds.max = Math.floor(model.longest * 10) / 10;
-    seconds.value = Math.min(4, seconds.max);
+    at("edit-text").maxLength = model.caption;
+    this.limitLines();
+    at("seconds").value = Math.min(4, at("seconds").max);
     at("guidance").value = model.guidance;
     at("temperature").value = model.temperature;
     for (const strength of model.strengths) at("strength").add(new Option(strength, strength));
@@ -74,17 +71,68 @@ class Page {
     at("edit").addEventListener("submit", (event) => this.run(event, () => this.change()));
     at("open").addEventListener("click", () => at("file").click());
     at("file").addEventListener("change", (event) => this.run(event, () => this.upload()));
+    at("more").addEventListener("click", () => this.addLine());
+    at("ways").addEventListener("change", () => this.setWay(this.way()));
     at("cancel").addEventListener("click", () => this.cancel());
     at("dice").addEventListener("click", () => (at("seed").value = Math.floor(Math.random() * LARGEST_SEED)));
     for (const name of ["first", "last"]) at(name).addEventListener("input", () => this.limit(name));
     at("panels").addEventListener("pick", (event) => this.pick(event.detail.joint));
-    for (const name of ["text", "edit-text"]) {
+    for (const name of ["make", "edit"]) {
       at(name).addEventListener("keydown", (event) => {
         if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+        if (!event.target.matches("textarea")) return;
         event.preventDefault();
         event.target.form.requestSubmit();
       });
     }
+    this.setWay("edit");
+  }
+
+  lines() {
+    return [...at("lines").children];
+  }
+
+  addLine() {
+    const line = at("line").content.cloneNode(true).firstElementChild;
+    line.querySelector(".remove").addEventListener("click", () => {
+      line.previousElementSibling.querySelector(".text").focus();
+      line.remove();
+      this.limitLines();
+    });
+    at("lines").append(line);
+    this.limitLines();
+    line.querySelector(".text").focus();
+  }
+
+  /** Lets fields take what the model makes: one motion at most so long, sentences in a row as long as the server says. */
+  limitLines() {
+    const { model } = this;
+    const lines = this.lines();
+    const longest = lines.length > 1 ? model.motion_seconds : model.longest;
+    for (const line of lines) {
+      line.querySelector(".text").maxLength = model.caption;
+      // Rounded inwards, so that what the field allows the model makes.
+      const seconds = line.querySelector(".seconds");
+      seconds.min = Math.ceil(model.shortest * 10) / 10;
+      seconds.max = Math.floor(longest * 10) / 10;
+    }
+    at("more").disabled = lines.length >= model.sentences;
+  }
+
+  way() {
+    return at("ways").querySelector(":checked").value;
+  }
+
+  /** Shows what belongs to editing, or to filling a gap: at first the middle third. */
+  setWay(way) {
+    at("change").dataset.way = way;
+    if (way === "fill" && this.whole()) {
+      const { frames } = this.pieces.get(this.shown);
+      at("first").value = Math.round(frames / 3);
+      at("last").value = Math.round((2 * frames) / 3);
+      this.showSpan();
+    }
+    this.mark();
   }
 
   /** Does one thing at a time, and says what went wrong. */
@@ -114,29 +162,51 @@ class Page {
   }
 
   async make() {
-    const wanted = {
-      text: at("text").value.trim(),
-      seconds: at("seconds").valueAsNumber,
+    const sentences = this.lines().map((line) => ({
+      text: line.querySelector(".text").value.trim(),
+      seconds: line.querySelector(".seconds").valueAsNumber,
+    }));
+    const sampling = {
       seed: at("seed").valueAsNumber,
       guidance: at("guidance").valueAsNumber,
       temperature: at("temperature").valueAsNumber,
     };
-    await this.wait(await post("motions", wanted));
+    const alone = sentences.length === 1;
+    await this.wait(await (alone ? post("motions", { ...sentences[0], ...sampling }) : post("sequences", { sentences, ...sampling })));
   }
 
   async change() {
-    const source = this.pieces.get(this.shown);
-    const frames = [at("first").valueAsNumber, at("last").valueAsNumber];
-    const whole = frames[0] === 0 && frames[1] === source.frames;
+    const wanted = { text: at("edit-text").value.trim(), seed: at("edit-seed").valueAsNumber };
+    const path = `motions/${this.shown}`;
+    await this.wait(await (this.way() === "fill" ? this.fill(path, wanted) : this.edit(path, wanted)));
+  }
+
+  edit(path, wanted) {
     const parts = this.chosen();
-    const wanted = {
-      text: at("edit-text").value.trim(),
+    const body = {
+      ...wanted,
       strength: at("strength").value,
-      seed: at("edit-seed").valueAsNumber,
       ...(parts.length && { parts }),
-      ...(!whole && { frames }),
+      ...(!this.whole() && { frames: this.span() }),
     };
-    await this.wait(await post(`motions/${source.id}/edits`, wanted));
+    return post(`${path}/edits`, body);
+  }
+
+  fill(path, wanted) {
+    if (this.whole()) throw new Error("leave some time to keep: drag an end of the time to make anew");
+    const [first, last] = this.span();
+    const { frames } = this.pieces.get(this.shown);
+    const keep = [[0, first], [last, frames]].filter(([from, to]) => from < to);
+    return post(`${path}/inbetweens`, { ...wanted, keep });
+  }
+
+  span() {
+    return [at("first").valueAsNumber, at("last").valueAsNumber];
+  }
+
+  whole() {
+    const [first, last] = this.span();
+    return first === 0 && last === this.pieces.get(this.shown)?.frames;
   }
 
   async upload() {
@@ -200,7 +270,7 @@ class Page {
       button.type = "button";
       button.dataset.id = piece.id;
       button.append(piece.title || piece.text);
-      element("small", button).textContent = `${piece.source ? "edited, " : ""}${piece.seconds.toFixed(1)} s`;
+      element("small", button).textContent = `${piece.source ? "changed, " : ""}${piece.seconds.toFixed(1)} s`;
       button.addEventListener("click", () => this.show(piece.id).catch((error) => this.lost(piece.id, error)));
     }
     this.remember();
@@ -236,12 +306,12 @@ class Page {
     }
     for (const link of at("links").children) link.href = `api/motions/${id}/files/${link.dataset.format}`;
     this.offerEdit(piece);
+    this.setWay(this.way());
     this.tellMoved(piece.report);
-    this.mark();
   }
 
   offerEdit(piece) {
-    at("edit-text").value = piece.text;
+    at("edit-text").value = piece.whole ? piece.text : "";
     for (const name of ["first", "last"]) at(name).max = piece.frames;
     at("first").value = 0;
     at("last").value = piece.frames;
@@ -252,11 +322,14 @@ class Page {
     at("report").hidden = !report;
     at("moved").replaceChildren();
     if (!report) return;
-    for (const [part, { mean, most }] of Object.entries(report.moved_cm)) {
+    for (const [part, { mean, most, at: seconds }] of Object.entries(report.moved_cm)) {
       const row = element("tr", at("moved"));
       Object.assign(element("th", row), { scope: "row", textContent: part });
-      element("td", row).textContent = `${mean.toFixed(1)} cm, at most ${most.toFixed(1)}`;
+      const when = most < 0.05 ? "" : `${seconds.toFixed(1)} s`;
+      for (const words of [mean.toFixed(1), most.toFixed(1), when]) element("td", row).textContent = words;
     }
+    const shares = report.kept_bits.map((share) => Math.round(100 * share));
+    at("kept").textContent = `Bits kept, %, from the coarsest scale to the finest: ${shares.join(" ")}`;
   }
 
   chosen() {
@@ -265,6 +338,7 @@ class Page {
 
   pick(joint) {
     const part = this.model.parts.find(({ joints }) => joints.includes(joint));
+    if (this.way() !== "edit") return;
     const box = [...at("parts").querySelectorAll("input")].find(({ value }) => value === part.name);
     box.checked = !box.checked;
     this.mark();
@@ -273,7 +347,7 @@ class Page {
   /** Colours the chosen parts on every figure. */
   mark() {
     if (!this.viewer) return;
-    const chosen = new Set(this.chosen());
+    const chosen = new Set(this.way() === "edit" ? this.chosen() : []);
     const joints = this.model.parts.filter(({ name }) => chosen.has(name)).flatMap((part) => part.joints);
     for (const panel of this.viewer.panels) panel.marked = new Set(joints);
   }
