@@ -23,7 +23,11 @@ CAPTIONS = [f"a person {verb} {way}" for verb in ("walks", "waves", "jumps", "tu
 
 
 def make_model(
-    folder: Path, stage: Literal["tokenizer", "ar"] = "ar", seed: int = 0, max_frames: int = MAX_FRAMES
+    folder: Path,
+    stage: Literal["tokenizer", "ar"] = "ar",
+    seed: int = 0,
+    max_frames: int = MAX_FRAMES,
+    chain: str = "inner-to-outer",
 ) -> Path:
     """Write a model folder whose motions are meaningless but finite; returns the folder."""
     torch.manual_seed(seed)
@@ -43,7 +47,7 @@ def make_model(
     )
     spec = TokenSpec(
         bits=5,
-        scales=scales_from_count(3, max_frames // 4, skeleton.chain("inner-to-outer")),
+        scales=scales_from_count(3, max_frames // 4, skeleton.chain(chain)),
         cells=max_frames // 4,
         parts=len(skeleton.parts),
         frames_per_cell=4,

@@ -39,6 +39,7 @@ COMMANDS = MappingProxyType(
         "vary": "motions like a given one",
         "reconstruct": "a motion through the tokenizer, beside the original",
         "evaluate": "the full protocol on a model, or two results beside each other",
+        "preserve": "what tokenizers leave of the skeleton after each scale, beside each other",
         "recognise": "do generated motions show what their sentences say?",
         "export": "convert a motion to another file format",
         "import-reference": "released files of the paper's authors to a model folder",

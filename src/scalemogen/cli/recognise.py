@@ -8,29 +8,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from scalemogen.cli.devices import DEVICES, choose_device
 from scalemogen.cli.parser import Parser
-from scalemogen.cli.recognition import (
-    TRAIN,
-    Described,
+from scalemogen.cli.stores import open_store
+from scalemogen.data_modules import MotionStore
+from scalemogen.errors import UserError
+from scalemogen.evaluation.neighbours import Reference, describe_windows, equal_windows
+from scalemogen.evaluation.recognition import (
+    Named,
     Prompt,
     Row,
     actions_of,
     choose_prompts,
-    describe,
-    describe_clips,
     home_splits,
     make_rows,
     name_motions,
 )
-from scalemogen.cli.stores import open_store
-from scalemogen.data_modules import MotionStore
-from scalemogen.errors import UserError
+from scalemogen.evaluation.samples import Batching, Samples
 from scalemogen.export import contact_sheet
 from scalemogen.files import atomic_path, digest_bytes
-from scalemogen.metrics.functional import Nearest
+from scalemogen.metrics.functional import trajectory_descriptor
 from scalemogen.motion import Motion
 from scalemogen.pipeline import TextToMotion
 
@@ -87,9 +88,11 @@ def run(args: argparse.Namespace) -> int:
     prompts = choose_prompts(store, actions, homes, args.per_action, args.seed)
     if not prompts:
         raise UserError(f"{args.data} has no captions to generate from")
-    reference = describe_clips(store, actions, store.indices(TRAIN).tolist(), model.max_frames)
-    real = describe_clips(store, actions, _real_clips(store, actions, homes), model.max_frames)
-    named = name_motions(real.groups, reference, real.clips, args.neighbours)
+    batching = Batching(quiet=args.json)
+    reference = Reference(store, model.max_frames, batching)
+    real = equal_windows(store, _real_clips(store, actions, homes), model.max_frames)
+    described = describe_windows(store, real, batching, "real clips")
+    named = name_motions(reference, actions, described, [window.clip for window in real], args.neighbours)
     motions = model.generate(
         [prompt.caption for prompt in prompts],
         frames=[min(max(prompt.frames, model.min_frames), model.max_frames) for prompt in prompts],
@@ -97,13 +100,13 @@ def run(args: argparse.Namespace) -> int:
         guidance=args.guidance,
         temperature=args.temperature,
     )
-    made = name_motions(describe(store, [motion.positions for motion in motions]), reference, votes=args.neighbours)
-    rows = make_rows(prompts, made, real, named, reference)
+    made = name_motions(reference, actions, _describe(store, motions), votes=args.neighbours)
+    rows = make_rows(prompts, made, real, named, reference, actions)
     report = {
         **_origin(args, model, store),
         **_totals(rows, made.distances, named.distances),
         "actions": [row.to_dict() for row in rows],
-        "motions": _describe_motions(prompts, motions, made, reference, store),
+        "motions": _account(prompts, motions, made, store),
     }
     table = f"{METHOD}\n\n{_table(rows)}\n\n{_summary(report)}"
     if args.out is not None:
@@ -148,21 +151,27 @@ def _totals(rows: Sequence[Row], made: Tensor, real: Tensor) -> dict[str, Any]:
     }
 
 
-def _describe_motions(
-    prompts: Sequence[Prompt], motions: Sequence[Motion], made: Nearest, reference: Described, store: MotionStore
+def _describe(store: MotionStore, motions: Sequence[Motion]) -> Samples:
+    """Describe generated motions."""
+    joints = pad_sequence([motion.positions for motion in motions], batch_first=True)
+    lengths = torch.tensor([motion.frames for motion in motions])
+    return trajectory_descriptor(joints, lengths, fps=store.facts.fps, facing=store.facts.skeleton.facing)
+
+
+def _account(
+    prompts: Sequence[Prompt], motions: Sequence[Motion], made: Named, store: MotionStore
 ) -> list[dict[str, Any]]:
-    nearest = reference.clips[made.indices].tolist()
     return [
         {
             "action": prompt.action,
             "caption": prompt.caption,
             "frames": motion.frames,
             "named": label,
-            "nearest": store.ids[clip],
+            "nearest": store.ids[window.clip],
             "distance": distance,
         }
-        for prompt, motion, label, clip, distance in zip(
-            prompts, motions, made.labels, nearest, made.distances.tolist(), strict=True
+        for prompt, motion, label, window, distance in zip(
+            prompts, motions, made.labels, made.windows, made.distances.tolist(), strict=True
         )
     ]
 
@@ -213,7 +222,7 @@ def _summary(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _write_sheets(prompts: Sequence[Prompt], motions: Sequence[Motion], made: Nearest, folder: Path) -> list[str]:
+def _write_sheets(prompts: Sequence[Prompt], motions: Sequence[Motion], made: Named, folder: Path) -> list[str]:
     """Write contact sheets of the first motion of each action, whatever it shows; return their names."""
     first = {prompt.action: at for at, prompt in reversed(list(enumerate(prompts)))}
     chosen = sorted(first.values())

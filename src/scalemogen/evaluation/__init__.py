@@ -4,6 +4,8 @@ from scalemogen.evaluation.compare import Comparison, compare, read_result
 from scalemogen.evaluation.evaluate import Evaluated, evaluate
 from scalemogen.evaluation.loading import find_evaluator, load_evaluator
 from scalemogen.evaluation.origin import origin_of_data, origin_of_evaluator, origin_of_model, origin_of_run
+from scalemogen.evaluation.preservation import Contender, preservation
+from scalemogen.evaluation.preservation_report import preservation_plot, preservation_report
 from scalemogen.evaluation.protocols import PROTOCOLS, Protocol, get_protocol
 from scalemogen.evaluation.report_html import page as html_page
 from scalemogen.evaluation.report_markdown import TABLES, as_markdown, markdown, row_table, summary
@@ -16,6 +18,7 @@ __all__ = [
     "TABLES",
     "Batching",
     "Comparison",
+    "Contender",
     "Evaluated",
     "Protocol",
     "Settings",
@@ -32,6 +35,9 @@ __all__ = [
     "origin_of_evaluator",
     "origin_of_model",
     "origin_of_run",
+    "preservation",
+    "preservation_plot",
+    "preservation_report",
     "read_result",
     "row_table",
     "summary",

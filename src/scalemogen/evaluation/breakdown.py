@@ -10,7 +10,6 @@ from torch import Tensor
 
 from scalemogen.data_modules import MotionStore
 from scalemogen.evaluation.intervals import Figure, figures
-from scalemogen.evaluation.neighbours import Neighbours
 from scalemogen.evaluation.scores import Pairs
 
 MOST_GROUPS = 100
@@ -43,7 +42,7 @@ def _words(attributes: Mapping[str, Any]) -> dict[str, str]:
 def break_down(
     labels: Sequence[str],
     clips: Sequence[Sequence[int]],
-    rows: Mapping[str, Sequence[tuple[Pairs, Neighbours]]],
+    rows: Mapping[str, Sequence[tuple[Pairs, Tensor]]],
     answers: Sequence[str],
 ) -> dict[str, Any]:
     """Return the figures of every group.
@@ -51,8 +50,8 @@ def break_down(
     Args:
         labels: of every clip of the store.
         clips: per repeat, the clip of each pair.
-        rows: row of the table -> per repeat, how well its motions fit their sentences, and their nearest training
-            windows.
+        rows: row of the table -> per repeat, how well its motions fit their sentences, and the numbers (N,) of their
+            nearest training windows.
         answers: label of every training window.
 
     Returns:
@@ -72,7 +71,7 @@ def break_down(
 def _figures(
     group: str,
     members: Sequence[Tensor],
-    repeats: Sequence[tuple[Pairs, Neighbours]],
+    repeats: Sequence[tuple[Pairs, Tensor]],
     answers: Sequence[str],
 ) -> dict[str, Figure]:
     """Return the figures of one group in one row."""
@@ -80,6 +79,6 @@ def _figures(
     for at, (pairs, nearest) in zip(members, repeats, strict=True):
         if len(at):
             scores = pairs.scores(at)
-            scores["recognised"] = sum(answers[window] == group for window in nearest.windows[at].tolist()) / len(at)
+            scores["recognised"] = sum(answers[window] == group for window in nearest[at].tolist()) / len(at)
             found.append(scores)
     return figures(found)

@@ -13,7 +13,8 @@ from scalemogen.errors import UserError
 from scalemogen.evaluation.columns import COLUMNS, Column
 from scalemogen.evaluation.evaluate import FORMAT, KIND
 from scalemogen.evaluation.plots import Series, lines
-from scalemogen.evaluation.report_html import CURVES, document, table_of
+from scalemogen.evaluation.preservation import CURVES
+from scalemogen.evaluation.report_html import document, table_of
 from scalemogen.evaluation.report_markdown import as_markdown
 from scalemogen.evaluation.student import SIGNIFICANT, Welch, welch
 
@@ -120,30 +121,6 @@ def _verdict(test: Welch, column: Column, first: float, second: float, real: flo
     return "better" if (second < first) == (column.better == "low") else "worse"
 
 
-def preservation_statements(first: Mapping[str, Any], second: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    """Return, for every split, what the two tokenizers' errors say on the preservation of the skeleton.
-
-    Only what is in the numbers: who is lower after all scales and by how much, and where both are half-way.
-    """
-    statements = []
-    for split in shared_splits(first, second):
-        for key, title in CURVES.items():
-            mine, theirs = (result["splits"][split]["preservation"][key] for result in (first, second))
-            gap = theirs["mean"][-1] - mine["mean"][-1]
-            room = (mine["interval"][-1] ** 2 + theirs["interval"][-1] ** 2) ** 0.5
-            ends = f"{mine['mean'][-1]:.2f} for {names[0]} and {theirs['mean'][-1]:.2f} for {names[1]}"
-            if abs(gap) <= room:
-                said = f"no difference beyond the 95 % interval over clips (± {room:.2f})"
-            else:
-                said = f"{names[gap < 0]} is lower by {abs(gap):.2f} (± {room:.2f}, 95 % over clips)"
-            halves = [curve["mean"][(len(curve["mean"]) - 1) // 2] for curve in (mine, theirs)]
-            statements.append(
-                f"{split}, {title}: after all scales {ends}: {said}. After half of the scales {halves[0]:.2f} and"
-                f" {halves[1]:.2f}."
-            )
-    return statements
-
-
 @dataclass(frozen=True)
 class Comparison:
     """Two results beside each other.
@@ -152,14 +129,12 @@ class Comparison:
         names: of the two, short and different.
         different: what makes their numbers incomparable.
         rows: all differences.
-        statements: on the preservation of the skeleton.
         plots: title -> SVG, the curves of both over scales.
     """
 
     names: tuple[str, str]
     different: list[str]
     rows: list[Difference]
-    statements: list[str]
     plots: dict[str, str]
 
     def to_dict(self) -> dict[str, Any]:
@@ -169,13 +144,12 @@ class Comparison:
             "test": TEST,
             "different": self.different,
             "differences": [asdict(row) for row in self.rows],
-            "preservation": self.statements,
         }
 
     def markdown(self) -> str:
         """Return the comparison as Markdown."""
         parts = [f"# {self.names[1]} against {self.names[0]}", *self._caution()]
-        parts += [as_markdown(self._table()), f"{TEST}.", *self.statements]
+        parts += [as_markdown(self._table()), f"{TEST}."]
         return "\n\n".join(parts) + "\n"
 
     def html(self) -> str:
@@ -183,7 +157,6 @@ class Comparison:
         title = f"{self.names[1]} against {self.names[0]}"
         parts = [f"<h1>{escape(title)}</h1>", *(f"<p>{escape(text)}</p>" for text in self._caution())]
         parts += [table_of(self._table()), f"<p>{escape(TEST)}.</p>", "<h2>Scale by scale</h2>"]
-        parts += [f"<p>{escape(text)}</p>" for text in self.statements]
         return document(title, [*parts, f'<div class="plots">{"".join(self.plots.values())}</div>'])
 
     def _caution(self) -> list[str]:
@@ -222,7 +195,6 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any], *, anyway: bool
         names=names,
         different=different,
         rows=differences(first, second),
-        statements=preservation_statements(first, second, names),
         plots=preservation_plots(first, second, names),
     )
 

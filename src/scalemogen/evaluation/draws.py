@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from scalemogen.data_modules import MotionStore
 from scalemogen.errors import UserError
@@ -163,6 +164,24 @@ class Draws:
     def _captioned(self) -> list[int]:
         clips: Sequence[int] = self.store.indices(self.split).tolist()
         return [clip for clip in clips if any(text.strip() for text in self.store.captions(clip))]
+
+
+def read_windows(store: MotionStore, windows: Sequence[Window]) -> tuple[Tensor, Tensor]:
+    """Return the features (B, T, F) of windows in units, zero beyond their lengths (B,), and these.
+
+    Raises:
+        UserError: a clip holds values that are not finite.
+    """
+    lengths = torch.tensor([window.frames for window in windows])
+    padded = np.zeros((len(windows), int(lengths.max()), store.features.shape[1]), np.float32)
+    for row, window in zip(padded, windows, strict=True):
+        row[: window.frames] = store.clip(window.clip)[window.start : window.start + window.frames]
+        if not np.isfinite(row).all():
+            raise UserError(
+                f"{store.path}: clip {store.ids[window.clip]!r} holds features that are not finite"
+                " (`scalemogen data check` lists all of them)"
+            )
+    return torch.from_numpy(padded), lengths
 
 
 def seed_of(seed: int, *purpose: str | int) -> int:

@@ -11,7 +11,7 @@ from scalemogen.evaluation.breakdown import labels_of
 from scalemogen.evaluation.examples import EXAMPLES, Example
 from scalemogen.evaluation.gauge import Gauge
 from scalemogen.evaluation.intervals import DEFINITION
-from scalemogen.evaluation.neighbours import TRAIN, Reference, equal_windows
+from scalemogen.evaluation.neighbours import Reference
 from scalemogen.evaluation.split import Settings, SplitEvaluation
 from scalemogen.evaluation.subject import Subject
 from scalemogen.evaluators import Evaluator
@@ -52,7 +52,7 @@ def evaluate(subject: Subject, evaluator: Evaluator, splits: Sequence[str], sett
         raise UserError(f"{settings.repeats} repeats: at least one is needed, 20 are usual")
     evaluator.require(store.facts, str(store.path))
     gauge, labels = Gauge(evaluator, store.facts), labels_of(store)
-    reference = describe_training(subject, gauge, settings)
+    reference = Reference(store, subject.max_frames, settings.batching)
     parts = {
         split: SplitEvaluation(subject, gauge, settings, split, labels=labels, reference=reference)
         for split in dict.fromkeys(splits)
@@ -73,13 +73,3 @@ def evaluate(subject: Subject, evaluator: Evaluator, splits: Sequence[str], sett
         "splits": {split: part.run() for split, part in parts.items()},
     }
     return Evaluated(result, {split: part.examples(EXAMPLES) for split, part in parts.items()})
-
-
-def describe_training(subject: Subject, gauge: Gauge, settings: Settings) -> Reference:
-    """Describe the training clips of the store."""
-    windows = equal_windows(subject.store, TRAIN, subject.max_frames)
-    sizes = [window.frames for window in windows]
-    described = settings.batching.run(
-        windows, sizes, lambda part: gauge.describe(*subject.real(part)), "training clips"
-    )
-    return Reference(windows, described)

@@ -1,12 +1,9 @@
 """What is measured of a batch of motions, given as features in units.
 
-Axis letters: B batch, T frames, F features per frame, J joints, K scales.
+Axis letters: B batch, T frames, F features per frame, J joints.
 """
 
 from __future__ import annotations
-
-import math
-from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -14,11 +11,9 @@ from scalemogen.contracts import DataFacts
 from scalemogen.evaluation.samples import Samples
 from scalemogen.evaluators import Evaluator
 from scalemogen.metrics import plausibility_figures, reconstruction_figures
-from scalemogen.metrics.functional import skeleton_preservation, trajectory_descriptor
+from scalemogen.metrics.functional import trajectory_descriptor
 from scalemogen.motion import get_layout
 from scalemogen.skeletons.limbs import find_limbs
-
-MILLIMETRES = 1000.0
 
 
 class Gauge:
@@ -43,9 +38,9 @@ class Gauge:
         return {"matching": made.matching, "distribution": made.distribution}
 
     def describe(self, features: Tensor, lengths: Tensor) -> Samples:
-        """Return the trajectory descriptor, for nearest neighbours."""
-        positions = self._layout.positions(features)
-        return trajectory_descriptor(positions, lengths, fps=self._fps, facing=self._skeleton.facing)
+        """Return the trajectory descriptor, for nearest neighbours, on the CPU."""
+        positions = self._layout.positions(features.cpu())
+        return trajectory_descriptor(positions, lengths.cpu(), fps=self._fps, facing=self._skeleton.facing)
 
     def plausibility(self, features: Tensor, lengths: Tensor) -> Samples:
         """Return what can be said of a motion without another one: (B,) each, NaN where a motion has none.
@@ -62,19 +57,3 @@ class Gauge:
         """Return the errors of reconstructions: (B,) each, NaN where a motion is too short for one."""
         mine, truth = (self._layout.decode(x, self._skeleton) for x in (features, target))
         return reconstruction_figures(mine, truth, lengths)
-
-    def preservation(self, decoded: Sequence[Tensor], target: Tensor, lengths: Tensor) -> Samples:
-        """Return the deviation from the original after 1, 2, ... K scales: (B, K) each.
-
-        Args:
-            decoded: K features (B, T, F).
-            target: (B, T, F).
-            lengths: (B,).
-        """
-        joints = [self._layout.positions(features) for features in decoded]
-        found = skeleton_preservation(joints, self._layout.positions(target), lengths, skeleton=self._skeleton)
-        return {
-            "bones_mm": MILLIMETRES * found.bones.T,
-            "angles_degrees": math.degrees(1.0) * found.angles.T,
-            "mpjpe_root_mm": MILLIMETRES * found.joints.T,
-        }

@@ -1,83 +1,98 @@
 """The nearest training clip of a motion, by joint trajectories: is it a copy, and which action does it show?
 
-Axis letters: Q motions asked about, R training windows.
+Axis letters: Q motions asked about, R training windows, V neighbours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from scalemogen.data_modules import MotionStore
-from scalemogen.evaluation.draws import Window
-from scalemogen.evaluation.samples import Samples
-from scalemogen.metrics.functional import nearest_labels
-from scalemogen.metrics.functional.neighbours import WEIGHTS
+from scalemogen.evaluation.draws import Window, read_windows
+from scalemogen.evaluation.samples import Batching, Samples
+from scalemogen.metrics.functional import (
+    Nearest,
+    descriptor_points,
+    group_spreads,
+    nearest_points,
+    trajectory_descriptor,
+)
+from scalemogen.motion import get_layout
 
 TRAIN = "train"
 """The split whose clips must not be copied."""
-
-QUERIES = 512
-"""Motions whose distances to all training windows are in memory at a time."""
 
 NEAR = 0.01
 """Share of held-out real motions that are as near to a training clip as counts as near."""
 
 
-@dataclass(frozen=True)
-class Neighbours:
-    """The nearest training window of Q motions.
-
-    Attributes:
-        distances: (Q,).
-        windows: (Q,) its number.
-    """
-
-    distances: Tensor
-    windows: Tensor
-
-
-@dataclass(frozen=True)
 class Reference:
-    """The training clips, described.
+    """The training clips of a store, described.
+
+    Args:
+        store: the clips.
+        max_frames: longer clips are cut into equal windows.
+        batching: how they are put together.
 
     Attributes:
         windows: R parts of clips.
-        descriptors: (R, ...) of each, see `trajectory_descriptor`.
     """
 
-    windows: list[Window]
-    descriptors: Samples
+    def __init__(self, store: MotionStore, max_frames: int, batching: Batching) -> None:
+        self.windows = equal_windows(store, store.indices(TRAIN).tolist(), max_frames)
+        described = describe_windows(store, self.windows, batching, "training clips")
+        self._spreads = group_spreads(described)
+        self._points = descriptor_points(described, self._spreads)
+        self._clips = torch.tensor([window.clip for window in self.windows])
 
-    def nearest(self, descriptors: Mapping[str, Tensor], own: Sequence[int]) -> Neighbours:
-        """Return the nearest window of Q motions.
+    def nearest(
+        self, descriptors: Mapping[str, Tensor], own: Sequence[int] | None = None, neighbours: int = 1
+    ) -> Nearest:
+        """Return the windows nearest to Q motions.
 
         Args:
-            descriptors: (Q, ...), may hold other values too.
+            descriptors: `trajectory_descriptor` of them.
             own: Q clips of the store with which a motion is not compared: the one that it is a part of.
+            neighbours: V, at most the windows of other clips.
         """
-        clips, mine = torch.tensor([window.clip for window in self.windows]), torch.tensor(own)
-        labels, found = [""] * len(clips), []
-        for start in range(0, len(mine), QUERIES):
-            rows = slice(start, start + QUERIES)
-            query = {name: descriptors[name][rows] for name in WEIGHTS}
-            found.append(nearest_labels(query, self.descriptors, labels, exclude=mine[rows, None] == clips))
-        return Neighbours(torch.cat([part.distances for part in found]), torch.cat([part.indices for part in found]))
+        owners = None if own is None else (torch.tensor(own), self._clips)
+        query = descriptor_points(descriptors, self._spreads)
+        return nearest_points(query, self._points, neighbours=neighbours, owners=owners)
+
+    def most_neighbours(self, own: Sequence[int]) -> int:
+        """Return how many windows a motion can be compared with when it is none of the clips `own` itself."""
+        sizes = torch.bincount(self._clips, minlength=1 + max(own, default=0))
+        return len(self.windows) - int(sizes[list(own)].max() if own else 0)
 
 
-def equal_windows(store: MotionStore, split: str, max_frames: int) -> list[Window]:
-    """Return the clips of a split whole, or in equal parts where they are longer than `max_frames`."""
+def equal_windows(store: MotionStore, clips: Sequence[int], max_frames: int) -> list[Window]:
+    """Return clips whole, or in equal parts where they are longer than `max_frames`."""
     windows = []
-    for clip in store.indices(split).tolist():
+    for clip in clips:
         length, start = int(store.lengths[clip]), 0
         for part in torch.arange(length).tensor_split(-(-length // max_frames)):
             windows.append(Window(clip, start, len(part)))
             start += len(part)
     return windows
+
+
+def describe_windows(store: MotionStore, windows: Sequence[Window], batching: Batching, label: str) -> Samples:
+    """Return `trajectory_descriptor` of parts of clips; `label` is the progress bar's.
+
+    Raises:
+        UserError: a clip holds values that are not finite.
+    """
+    layout, facts = get_layout(store.facts.layout), store.facts
+
+    def work(batch: list[Window]) -> Samples:
+        features, lengths = read_windows(store, batch)
+        return trajectory_descriptor(layout.positions(features), lengths, fps=facts.fps, facing=facts.skeleton.facing)
+
+    return batching.run(windows, [window.frames for window in windows], work, label)
 
 
 def memorisation(made: Tensor, real: Tensor) -> dict[str, Any]:

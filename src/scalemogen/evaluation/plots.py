@@ -20,11 +20,15 @@ ROW = 18
 
 @dataclass(frozen=True)
 class Series:
-    """Values over the same places, with half widths of their intervals where there are any."""
+    """Values over the same places, with half widths of their intervals where there are any.
+
+    `at` are places of its own, for `spent`.
+    """
 
     name: str
     values: Sequence[float]
     interval: Sequence[float] | None = None
+    at: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -58,15 +62,35 @@ def lines(series: Sequence[Series], title: str, x_label: str, places: Sequence[s
     parts = [_grid(y), _labels(title, x_label)]
     step = math.ceil(count / 12)
     parts += [_text(x(at), HEIGHT - BOTTOM + 15, place, "middle") for at, place in enumerate(places) if at % step == 0]
-    for one, colour in zip(series, _colours([one.name for one in series]), strict=True):
-        if one.interval is not None:
-            upper = [(x(at), y(v + half)) for at, (v, half) in enumerate(zip(one.values, one.interval, strict=True))]
-            lower = [(x(at), y(v - half)) for at, (v, half) in enumerate(zip(one.values, one.interval, strict=True))]
-            parts.append(f'<polygon points="{_points([*upper, *reversed(lower)])}" fill="{colour}" opacity=".15"/>')
-        middle = [(x(at), y(value)) for at, value in enumerate(one.values)]
-        parts.append(f'<polyline points="{_points(middle)}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="2.5" fill="{colour}"/>' for px, py in middle]
+    parts += _curves(series, [[x(at) for at in range(len(one.values))] for one in series], y)
     return _svg([*parts, _legend([one.name for one in series])], HEIGHT, title)
+
+
+def spent(series: Sequence[Series], title: str, x_label: str) -> str:
+    """Return a plot of series over places of their own, positive numbers on a logarithmic axis; see `lines`."""
+    y = _value_axis([band for one in series for band in _bands(one)], HEIGHT - BOTTOM, TOP)
+    everywhere = [place for one in series for place in one.at]
+    low, high = min(everywhere), max(everywhere)
+    x = _Axis(math.log(low), math.log(high if high > low else 2 * low), LEFT + 8, WIDTH - RIGHT - 8)
+    parts = [_grid(y), _labels(title, x_label)]
+    ticks = [step * 10**power for power in range(math.floor(math.log10(low)), 9) for step in (1, 2, 5)]
+    parts += [
+        _text(x(math.log(tick)), HEIGHT - BOTTOM + 15, f"{tick:g}", "middle") for tick in ticks if low <= tick <= high
+    ]
+    parts += _curves(series, [[x(math.log(place)) for place in one.at] for one in series], y)
+    return _svg([*parts, _legend([one.name for one in series])], HEIGHT, title)
+
+
+def board(rows: Sequence[Sequence[str]]) -> str:
+    """Return one picture of many: rows of plots of equal height, on white."""
+    width, height = WIDTH * max(len(row) for row in rows), HEIGHT * len(rows)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+    placed = [
+        f'<g transform="translate({WIDTH * column} {HEIGHT * line})">{plot}</g>'
+        for line, row in enumerate(rows)
+        for column, plot in enumerate(row)
+    ]
+    return f'{head}<rect width="{width}" height="{height}" fill="white"/>{"".join(placed)}</svg>\n'
 
 
 def histogram(values: Mapping[str, Sequence[float]], title: str, x_label: str, marker: float | None = None) -> str:
@@ -119,6 +143,20 @@ def dots(places: Sequence[str], series: Mapping[str, Sequence[tuple[float, float
             parts.append(f'<line {bar} stroke="{colour}" stroke-width="1.5"/>')
             parts.append(f'<circle cx="{x(value[0]):.1f}" cy="{middle:.1f}" r="2.5" fill="{colour}"/>')
     return _svg([*parts, _legend(list(series), height)], height, title)
+
+
+def _curves(series: Sequence[Series], across: Sequence[Sequence[float]], y: _Axis) -> list[str]:
+    """Return the series as lines with bands and dots; `across` are the pixels of their places."""
+    parts = []
+    for one, places, colour in zip(series, across, _colours([one.name for one in series]), strict=True):
+        if one.interval is not None:
+            ends = list(zip(places, one.values, one.interval, strict=True))
+            upper, lower = ([(x, y(v + sign * half)) for x, v, half in ends] for sign in (1, -1))
+            parts.append(f'<polygon points="{_points([*upper, *reversed(lower)])}" fill="{colour}" opacity=".15"/>')
+        middle = [(x, y(value)) for x, value in zip(places, one.values, strict=True)]
+        parts.append(f'<polyline points="{_points(middle)}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts += [f'<circle cx="{x:.1f}" cy="{py:.1f}" r="2.5" fill="{colour}"/>' for x, py in middle]
+    return parts
 
 
 def _bands(series: Series) -> list[float]:

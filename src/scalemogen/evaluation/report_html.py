@@ -11,6 +11,7 @@ from typing import Any
 from scalemogen.evaluation.columns import COLUMNS
 from scalemogen.evaluation.examples import Example
 from scalemogen.evaluation.plots import Series, dots, histogram, lines
+from scalemogen.evaluation.preservation import CURVES
 from scalemogen.evaluation.report_markdown import (
     TABLES,
     about_split,
@@ -25,13 +26,6 @@ from scalemogen.evaluation.report_markdown import (
 )
 from scalemogen.export import gallery
 from scalemogen.motion import Motion
-
-CURVES = {
-    "mpjpe_root_mm": "joint error, root-aligned, mm",
-    "bones_mm": "bone-length deviation, mm",
-    "angles_degrees": "joint-angle deviation, degrees",
-}
-"""Curves over scales and their titles."""
 
 STYLE = """
 body { font: 14px/1.5 system-ui, sans-serif; color: #22262e; max-width: 1180px; margin: 2em auto; padding: 0 1em }

@@ -20,8 +20,9 @@ from scalemogen.evaluation.columns import COLUMNS, ERRORS
 from scalemogen.evaluation.draws import Draws, Item, Window, seed_of
 from scalemogen.evaluation.examples import Example
 from scalemogen.evaluation.gauge import Gauge
-from scalemogen.evaluation.intervals import NORMAL, figures
-from scalemogen.evaluation.neighbours import Neighbours, Reference, memorisation
+from scalemogen.evaluation.intervals import figures
+from scalemogen.evaluation.neighbours import Reference, memorisation
+from scalemogen.evaluation.preservation import curve, deviations
 from scalemogen.evaluation.protocols import Protocol
 from scalemogen.evaluation.samples import Batching, Remembered, Samples
 from scalemogen.evaluation.scores import Pairs, Scoring
@@ -34,7 +35,7 @@ Sentence = tuple[str, str | None]
 """A caption, and the same with parts of speech where the data has them."""
 
 REAL, RECONSTRUCTION, GENERATED = "real", "reconstruction", "generated"
-FRAMES = "frames"
+FRAMES, NEARNESS, NEAREST = "frames", "nearness", "nearest"
 TAGGED = "tagged"
 """Attribute of a clip: its captions as \"word/POS word/POS\", in their order."""
 
@@ -67,12 +68,14 @@ class Row:
     Attributes:
         scores: its figures by name.
         pairs: how well motions and sentences fit.
-        nearest: the nearest training windows.
+        nearness: (N,) distances to the nearest training windows.
+        nearest: (N,) their numbers.
     """
 
     scores: dict[str, float]
     pairs: Pairs
-    nearest: Neighbours
+    nearness: Tensor
+    nearest: Tensor
 
 
 class SplitEvaluation:
@@ -181,8 +184,7 @@ class SplitEvaluation:
                 scores |= scoring.distribution(embedded, real["distribution"])
             if name == GENERATED and settings.multimodality:
                 scores |= scoring.multimodality(self._several(number, items))
-            nearest = self._reference.nearest(motions, [item.window.clip for item in items])
-            rows[name] = Row(scores, pairs, nearest)
+            rows[name] = Row(scores, pairs, motions[NEARNESS], motions[NEAREST])
         return rows
 
     def _measure_real(self, windows: list[Window]) -> Samples:
@@ -237,7 +239,8 @@ class SplitEvaluation:
         """Return all that is kept of motions that the captions of `clips` describe."""
         gauge, subject = self._gauge, self._subject
         found = {FRAMES: lengths} | gauge.embed(features, lengths) | gauge.plausibility(features, lengths)
-        found |= gauge.describe(features, lengths)
+        near = self._reference.nearest(gauge.describe(features, lengths), clips)
+        found |= {NEARNESS: near.distances[:, 0], NEAREST: near.indices[:, 0]}
         if self._facts:
             motions = [subject.to_motion(row[:length]) for row, length in zip(features, lengths.tolist(), strict=True)]
             found |= check_facts(subject.store, motions, clips)
@@ -280,25 +283,19 @@ class SplitEvaluation:
         """Return how near the generated motions of a repeat come to training clips, None where there are none."""
         if GENERATED not in row:
             return None
-        return memorisation(row[GENERATED].nearest.distances, row[REAL].nearest.distances)
+        return memorisation(row[GENERATED].nearness, row[REAL].nearness)
 
     def _scales(self) -> dict[str, Any]:
         """Return how the tokenizer keeps the skeleton after every scale, and how maps use their bits."""
-        tokens = TokenCount(self._subject.scales, self._subject.bits)
-
-        def work(batch: list[Window]) -> Samples:
-            target, lengths = self._subject.real(batch)
-            rebuilt = self._subject.rebuild(batch, every_scale=True)
-            tokens.update(rebuilt.maps)
-            return {FRAMES: lengths} | self._gauge.preservation(rebuilt.features, target, lengths)
-
+        subject, tokens = self._subject, TokenCount(self._subject.scales, self._subject.bits)
         windows = self._draws.windows()
         label = f"{self._split}: scale by scale"
-        found = self._in_batches(windows, [window.frames for window in windows], work, label)
+        found = deviations(subject, windows, self._settings.batching, label, tokens)
         usage = {RECONSTRUCTION: tokens.result()}
-        if self._subject.generates:
+        if subject.generates:
             usage[GENERATED] = self._made_tokens.result()
-        curves = {name: _curve(values, found[FRAMES]) for name, values in found.items() if name != FRAMES}
+        frames = torch.tensor([window.frames for window in windows])
+        curves = {name: curve(values, frames) for name, values in found.items()}
         return {"preservation": {"clips": len(windows), **curves}, "tokens": usage}
 
     def _in_batches(self, jobs: list[J], sizes: list[int], work: Callable[[list[J]], Samples], label: str) -> Samples:
@@ -318,14 +315,6 @@ def _means(motions: Samples) -> dict[str, float]:
             weights = (motions[FRAMES] if name in ERRORS else torch.ones_like(values)) * ~values.isnan()
             scores[name] = float((weights * values.nan_to_num()).sum() / weights.sum())
     return scores | fact_scores(motions) if "held" in motions else scores
-
-
-def _curve(values: Tensor, frames: Tensor) -> dict[str, list[float]]:
-    """Return mean and 95 % half width over clips, weighted by frames, of values (N, K)."""
-    weights = (frames / frames.sum()).double()[:, None]
-    mean = (weights * values.double()).sum(0)
-    spread = (weights * (values.double() - mean)).square().sum(0).sqrt()
-    return {"mean": mean.tolist(), "interval": (NORMAL * spread).tolist()}
 
 
 def _ordered(values: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +15,7 @@ from scalemogen.checkpoints import Bundle
 from scalemogen.contracts import TokenMaps
 from scalemogen.data_modules import MotionStore
 from scalemogen.errors import UserError
-from scalemogen.evaluation.draws import Window
+from scalemogen.evaluation.draws import Window, read_windows
 from scalemogen.motion import Motion, Normaliser
 from scalemogen.pipeline import GUIDANCE, TEMPERATURE, TextToMotion
 from scalemogen.sampling import generate, seeded_generators
@@ -109,16 +108,8 @@ class Subject:
         Raises:
             UserError: a clip holds values that are not finite.
         """
-        lengths = torch.tensor([window.frames for window in windows])
-        padded = np.zeros((len(windows), int(lengths.max()), self.store.features.shape[1]), np.float32)
-        for row, window in zip(padded, windows, strict=True):
-            row[: window.frames] = self.store.clip(window.clip)[window.start : window.start + window.frames]
-            if not np.isfinite(row).all():
-                raise UserError(
-                    f"{self.store.path}: clip {self.store.ids[window.clip]!r} holds features that are not finite"
-                    " (`scalemogen data check` lists all of them)"
-                )
-        return torch.from_numpy(padded).to(self.device), lengths.to(self.device)
+        features, lengths = read_windows(self.store, windows)
+        return features.to(self.device), lengths.to(self.device)
 
     @torch.no_grad()
     def rebuild(self, windows: Sequence[Window], every_scale: bool = False) -> Rebuilt:

@@ -71,14 +71,10 @@ def test_what_cannot_be_compared_is_named(path: tuple[str, ...], value: Any, mes
     assert "Not comparable" in anyway.markdown()
 
 
-def test_the_statement_on_the_skeleton_follows_from_the_numbers() -> None:
+def test_the_page_has_the_curves_of_both() -> None:
     flat = result("runs/flat")
     flat["splits"]["test"]["preservation"]["bones_mm"] = {"mean": [9.0, 7.0, 3.0, 2.6], "interval": [0.1] * 4}
     found = compare(result(), flat)
-    bones, angles = (next(s for s in found.statements if words in s) for words in ("bone-length", "joint-angle"))
-    assert "runs/a is lower by 0.60 (± 0.14, 95 % over clips)" in bones
-    assert "no difference beyond" in angles
-    assert "runs/a is lower by 0.60" in compare(flat, result()).statements[1]  # whichever comes first
     page = found.html()
     assert page.count("<svg") == 3
     assert "runs/flat against runs/a" in page

@@ -12,7 +12,7 @@ from helpers.stores import write_store
 from scalemogen.contracts import TokenMaps
 from scalemogen.evaluation.breakdown import break_down, labels_of
 from scalemogen.evaluation.draws import Window
-from scalemogen.evaluation.neighbours import Neighbours, equal_windows, memorisation
+from scalemogen.evaluation.neighbours import equal_windows, memorisation
 from scalemogen.evaluation.plots import Series, dots, histogram, lines
 from scalemogen.evaluation.protocols import get_protocol
 from scalemogen.evaluation.scores import Pairs, Scoring
@@ -63,7 +63,7 @@ def test_real_motions_against_themselves() -> None:
 def test_groups_are_told_apart() -> None:
     hits = torch.tensor([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [float("nan")] * 3]).double()
     pairs = Pairs(hits, torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.5, 0.3, 0.1]))
-    nearest = Neighbours(torch.ones(3), torch.tensor([1, 0, 0]))
+    nearest = torch.tensor([1, 0, 0])
     found = break_down(["bow", "walk", "walk", "run"], [[0, 1, 2]], {"real": [(pairs, nearest)]}, ["walk", "bow"])
     assert list(found) == ["bow", "walk"]
     bow, walk = found["bow"], found["walk"]
@@ -82,7 +82,7 @@ def test_labels_are_words_that_every_clip_has(tmp_path: Path) -> None:
 
 def test_long_clips_are_compared_in_equal_parts(tmp_path: Path) -> None:
     store = write_store(tmp_path / "store", {"train": [7, 23], "test": [50]})
-    assert equal_windows(store, "train", 10) == [Window(0, 0, 7), Window(1, 0, 8), Window(1, 8, 8), Window(1, 16, 7)]
+    assert equal_windows(store, [0, 1], 10) == [Window(0, 0, 7), Window(1, 0, 8), Window(1, 8, 8), Window(1, 16, 7)]
 
 
 def test_copies_are_seen() -> None:

@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from helpers.motions import make_motion, standing
-from scalemogen.metrics.functional import nearest_labels, trajectory_descriptor
+from scalemogen.metrics.functional import (
+    Nearest,
+    descriptor_points,
+    group_spreads,
+    majority,
+    nearest_points,
+    trajectory_descriptor,
+)
 from scalemogen.metrics.functional.neighbours import POSES, WEIGHTS
 from scalemogen.motion.rotations import turn_about_y
 from scalemogen.skeletons import get_skeleton
@@ -27,6 +34,17 @@ def describe(*positions: Tensor, fps: float = FPS) -> dict[str, Tensor]:
     for row, clip in zip(padded, positions, strict=True):
         row[: len(clip)] = clip
     return trajectory_descriptor(padded, lengths, fps=fps, facing=SKELETON.facing)
+
+
+def nearest(
+    query: dict[str, Tensor],
+    reference: dict[str, Tensor],
+    neighbours: int = 1,
+    owners: tuple[Tensor, Tensor] | None = None,
+) -> Nearest:
+    spreads = group_spreads(reference)
+    points = (descriptor_points(part, spreads) for part in (query, reference))
+    return nearest_points(*points, neighbours=neighbours, owners=owners)
 
 
 def stand(frames: int) -> Tensor:
@@ -119,16 +137,16 @@ def test_similar_actions_are_told_apart() -> None:
     }
     reference = describe(*(make(80) for make in actions.values()))
     query = describe(*(make(61) for make in actions.values()))
-    assert nearest_labels(query, reference, list(actions)).labels == list(actions)
+    assert nearest(query, reference).indices.flatten().tolist() == list(range(len(actions)))
 
 
 def test_a_mirrored_motion_is_another_one() -> None:
     left = make_motion(frames=31)
     reference = describe(left.positions, left.mirrored().positions)
     query = describe(left.canonical().positions, left.mirrored().canonical().positions)
-    found = nearest_labels(query, reference, ["left", "right"])
-    assert found.labels == ["left", "right"]
-    torch.testing.assert_close(found.distances, torch.zeros(2, dtype=torch.float64), atol=1e-3, rtol=0)
+    found = nearest(query, reference)
+    assert found.indices.tolist() == [[0], [1]]
+    torch.testing.assert_close(found.distances, torch.zeros(2, 1, dtype=torch.float64), atol=1e-3, rtol=0)
 
 
 def groups(values: list[float]) -> dict[str, Tensor]:
@@ -137,36 +155,47 @@ def groups(values: list[float]) -> dict[str, Tensor]:
     return {name: column if name == "path" else torch.zeros_like(column) for name in WEIGHTS}
 
 
-def test_nearest_label_and_distance_by_hand() -> None:
+def test_nearest_and_distance_by_hand() -> None:
     reference = groups([0.0, 4.0, 6.0, 10.0])  # spread: sqrt(13)
-    found = nearest_labels(groups([1.0, 5.5]), reference, ["a", "b", "c", "a"])
-    assert found.labels == ["a", "c"]
-    assert found.indices.tolist() == [0, 2]
-    assert found.distances.tolist() == pytest.approx([1 / math.sqrt(13), 0.5 / math.sqrt(13)])
+    found = nearest(groups([1.0, 5.5]), reference, neighbours=2)
+    assert found.indices.tolist() == [[0, 1], [2, 1]]
+    assert found.distances[:, 0].tolist() == pytest.approx([1 / math.sqrt(13), 0.5 / math.sqrt(13)])
+    assert found.distances[:, 1].tolist() == pytest.approx([3 / math.sqrt(13), 1.5 / math.sqrt(13)])
+
+
+def test_references_without_spread_keep_distances_finite() -> None:
+    found = nearest(groups([1.5]), groups([1.0, 1.0]))
+    assert found.distances.item() == pytest.approx(0.5)
+
+
+def test_more_queries_than_are_compared_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = torch.randn(23, generator=torch.Generator().manual_seed(0)).tolist()
+    clips, owners = groups(values), torch.arange(23) % 7
+    once = nearest(clips, clips, neighbours=3, owners=(owners, owners))
+    monkeypatch.setattr("scalemogen.metrics.functional.neighbours.QUERIES", 5)
+    again = nearest(clips, clips, neighbours=3, owners=(owners, owners))
+    assert torch.equal(once.indices, again.indices)
+    torch.testing.assert_close(once.distances, again.distances)
 
 
 def test_neighbours_vote_and_the_nearest_settles_a_tie() -> None:
-    reference, labels = groups([0.0, 2.0, 3.0, 9.0]), ["a", "b", "b", "c"]
-    assert nearest_labels(groups([0.5]), reference, labels, neighbours=3).labels == ["b"]
-    assert nearest_labels(groups([0.5]), reference, labels, neighbours=2).labels == ["a"]
-    assert nearest_labels(groups([1.5]), reference, labels, neighbours=2).labels == ["b"]
+    assert majority(["a", "b", "b"]) == "b"
+    assert majority(["a", "b"]) == "a"
+    assert majority(["b", "c", "c", "b", "a"]) == "b"
 
 
-def test_excluded_references_do_not_count() -> None:
-    clips = groups([0.0, 1.0, 5.0])
-    found = nearest_labels(clips, clips, ["a", "b", "c"], exclude=torch.eye(3, dtype=torch.bool))
-    assert found.labels == ["b", "a", "b"]
+def test_what_is_part_of_one_clip_is_not_compared() -> None:
+    clips, own = groups([0.0, 1.0, 5.0]), torch.arange(3)
+    assert nearest(clips, clips, owners=(own, own)).indices.tolist() == [[1], [0], [1]]
     with pytest.raises(ValueError, match="fewer than 3 references"):
-        nearest_labels(clips, clips, ["a", "b", "c"], neighbours=3, exclude=torch.eye(3, dtype=torch.bool))
+        nearest(clips, clips, neighbours=3, owners=(own, own))
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="2 labels"):
-        nearest_labels(groups([1.0]), groups([1.0]), ["a", "b"])
     with pytest.raises(ValueError, match="0 neighbours"):
-        nearest_labels(groups([1.0]), groups([1.0]), ["a"], neighbours=0)
-    with pytest.raises(ValueError, match="a mask"):
-        nearest_labels(groups([1.0]), groups([1.0]), ["a"], exclude=torch.zeros(2, 2, dtype=torch.bool))
+        nearest(groups([1.0]), groups([1.0]), neighbours=0)
+    with pytest.raises(ValueError, match=r"\[2, 1\] owners of 1 queries"):
+        nearest(groups([1.0]), groups([1.0]), owners=(torch.arange(2), torch.arange(1)))
     with pytest.raises(ValueError, match=r"lengths in 1\.\.3"):
         trajectory_descriptor(stand(3)[None], torch.tensor([4]), fps=FPS, facing=SKELETON.facing)
     with pytest.raises(ValueError, match=r"\(B, T, J, 3\)"):

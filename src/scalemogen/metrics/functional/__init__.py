@@ -11,7 +11,14 @@ from scalemogen.metrics.functional.distribution import (
 )
 from scalemogen.metrics.functional.diversity import diversity, multimodality
 from scalemogen.metrics.functional.embeddings import Distance, caption_groups, distance_matrix
-from scalemogen.metrics.functional.neighbours import Nearest, nearest_labels, trajectory_descriptor
+from scalemogen.metrics.functional.neighbours import (
+    Nearest,
+    descriptor_points,
+    group_spreads,
+    majority,
+    nearest_points,
+    trajectory_descriptor,
+)
 from scalemogen.metrics.functional.plausibility import (
     Skating,
     bone_length_deviation,
@@ -60,6 +67,7 @@ __all__ = [
     "acceleration_error",
     "bone_length_deviation",
     "caption_groups",
+    "descriptor_points",
     "distance_matrix",
     "diversity",
     "draw_pools",
@@ -68,10 +76,12 @@ __all__ = [
     "foot_skating",
     "frechet_distance",
     "gallery_retrieval",
+    "group_spreads",
     "hinge_angles",
     "jitter",
     "joint_angles",
     "kernel_distance",
+    "majority",
     "matched_distance",
     "matching_score",
     "merge_moments",
@@ -81,7 +91,7 @@ __all__ = [
     "mpjpe_world",
     "multimodality",
     "mutual_information",
-    "nearest_labels",
+    "nearest_points",
     "pool_hits",
     "pools_in_order",
     "r_precision",

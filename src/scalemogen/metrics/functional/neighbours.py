@@ -1,8 +1,8 @@
-"""Naming a motion by its nearest labelled neighbours, from joint trajectories alone. Nothing is learned.
+"""Which reference motions are nearest to a motion, by joint trajectories alone. Nothing is learned.
 
 A motion is described by a few groups of numbers in metres, radians and seconds, none of which depends on where the
 motion starts, which way it faces, or how long it lasts. Groups are made comparable by the spread of the reference
-motions, and the label is that of the nearest reference.
+motions; then a motion is a point, and the nearest references are those at the smallest Euclidean distance.
 """
 
 from __future__ import annotations
@@ -34,16 +34,18 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
 """How much each group of a descriptor counts in distances, its spread among the references taken as one."""
 
 
+QUERIES = 512
+"""Motions whose distances to all references are in memory at a time."""
+
+
 class Nearest(NamedTuple):
-    """Answer of `nearest_labels` for Q motions.
+    """The V references that are nearest to each of Q motions, the nearest first.
 
     Attributes:
-        labels: one a motion.
-        distances: (Q,) to the nearest reference.
-        indices: (Q,) int64, the nearest reference.
+        distances: (Q, V) float64.
+        indices: (Q, V) int64.
     """
 
-    labels: list[str]
     distances: Tensor
     indices: Tensor
 
@@ -88,45 +90,65 @@ def trajectory_descriptor(
     return {name: torch.stack([row[name] for row in rows]).to(positions) for name in WEIGHTS}
 
 
-def nearest_labels(
-    query: Mapping[str, Tensor],
-    reference: Mapping[str, Tensor],
-    labels: Sequence[str],
-    *,
-    neighbours: int = 1,
-    exclude: Tensor | None = None,
-) -> Nearest:
-    """Give each query motion the label that most of its nearest reference motions have.
-
-    The distance is Euclidean after each group was divided by the spread of the references in it (the root of its
-    summed variances) and multiplied by its weight; so a distance of 1 is about what two references differ in one
-    group. Labels that are equally frequent among the neighbours give way to the one whose motion is nearest.
+def group_spreads(reference: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the spread of R references in each group: the root of its summed variances, 1 where they are equal.
 
     Args:
-        query: `trajectory_descriptor` of Q motions.
-        reference: of R motions with the same joints.
-        labels: R labels.
-        neighbours: how many references vote, 1..R.
-        exclude: (Q, R) bool, True where a query must not be compared with a reference, such as itself.
+        reference: `trajectory_descriptor` of R motions.
+    """
+    spreads = {name: reference[name].double().var(dim=0, correction=0).sum().sqrt() for name in WEIGHTS}
+    return {name: torch.where(spread > 0, spread, 1.0) for name, spread in spreads.items()}
+
+
+def descriptor_points(descriptors: Mapping[str, Tensor], spreads: Mapping[str, Tensor]) -> Tensor:
+    """Return descriptors as points (N, D) float64: each group divided by its spread and multiplied by its weight.
+
+    So a distance of 1 is about what two references differ in one group.
+
+    Args:
+        descriptors: (N, ...) groups; may hold other values too.
+        spreads: of the references, `group_spreads`.
+    """
+    return torch.cat(
+        [descriptors[name].double() * (weight / spreads[name]) for name, weight in WEIGHTS.items()], dim=-1
+    )
+
+
+def nearest_points(
+    query: Tensor, reference: Tensor, *, neighbours: int = 1, owners: tuple[Tensor, Tensor] | None = None
+) -> Nearest:
+    """Find the references nearest to each query.
+
+    Args:
+        query: (Q, D) `descriptor_points`.
+        reference: (R, D) likewise.
+        neighbours: V, 1..R.
+        owners: (Q,) and (R,) int64, what each is a part of: a query is not compared with references of its own owner.
 
     Raises:
-        ValueError: groups, labels or mask do not fit, or a query has fewer references left than `neighbours`.
+        ValueError: owners that do not fit, or a query has fewer references left than `neighbours`.
     """
-    count = len(labels)
-    if any(group.shape[0] != count for group in reference.values()):
-        raise ValueError(f"{count} labels for {[group.shape[0] for group in reference.values()]} reference motions")
-    scaled = [_scaled(query[name], reference[name], weight) for name, weight in WEIGHTS.items()]
-    distances = torch.cdist(torch.cat([q for q, _ in scaled], dim=-1), torch.cat([r for _, r in scaled], dim=-1))
-    if exclude is not None:
-        if exclude.shape != distances.shape:
-            raise ValueError(f"a mask {[*exclude.shape]} for {[*distances.shape]} pairs of motions")
-        distances = distances.masked_fill(exclude, torch.inf)
+    count = len(reference)
     if not 1 <= neighbours <= count:
         raise ValueError(f"{neighbours} neighbours of {count} reference motions")
-    near, indices = distances.topk(neighbours, dim=-1, largest=False)
+    if owners is not None and (len(owners[0]), len(owners[1])) != (len(query), count):
+        raise ValueError(f"{[len(part) for part in owners]} owners of {len(query)} queries and {count} references")
+    found = []
+    for start in range(0, len(query), QUERIES):
+        rows = slice(start, start + QUERIES)
+        distances = torch.cdist(query[rows], reference)
+        if owners is not None:
+            distances = distances.masked_fill(owners[0][rows, None] == owners[1], torch.inf)
+        found.append(distances.topk(neighbours, dim=-1, largest=False))
+    near = torch.cat([part.values for part in found])
     if not bool(near.isfinite().all()):
         raise ValueError(f"a motion has fewer than {neighbours} references that it may be compared with")
-    return Nearest([_vote([labels[i] for i in row]) for row in indices.tolist()], near[:, 0], indices[:, 0])
+    return Nearest(near, torch.cat([part.indices for part in found]))
+
+
+def majority(labels: Sequence[str]) -> str:
+    """Return the most frequent label, the earliest of equally frequent ones."""
+    return Counter(labels).most_common(1)[0][0]
 
 
 def _describe(joints: Tensor, fps: float, facing: tuple[int, int, int, int]) -> dict[str, Tensor]:
@@ -161,15 +183,3 @@ def _sample(values: Tensor) -> Tensor:
     below = at.floor().long()
     share = (at - below).reshape(-1, *[1] * (values.ndim - 1))
     return torch.lerp(values[below], values[(below + 1).clamp_max(last)], share)
-
-
-def _scaled(query: Tensor, reference: Tensor, weight: float) -> tuple[Tensor, Tensor]:
-    """Return both in units of the reference's spread over `weight`."""
-    spread = reference.double().var(dim=0, correction=0).sum().sqrt()
-    unit = weight / torch.where(spread > 0, spread, 1.0)
-    return query.double() * unit, reference.double() * unit
-
-
-def _vote(labels: list[str]) -> str:
-    """Return the most frequent label, the earliest of equally frequent ones."""
-    return Counter(labels).most_common(1)[0][0]

@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from scalemogen.data_modules import MotionStore
 from scalemogen.errors import UserError
-from scalemogen.metrics.functional import Nearest, nearest_labels, trajectory_descriptor
-from scalemogen.motion import get_layout
+from scalemogen.evaluation.draws import Window
+from scalemogen.evaluation.neighbours import TRAIN, Reference
+from scalemogen.evaluation.samples import Samples
+from scalemogen.metrics.functional import majority
 
-TRAIN = "train"
 FALLBACK = ("compose", "val", TRAIN)
 """Splits that captions and real clips of an action come from where the wanted split has none of it."""
 
@@ -40,18 +39,18 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Described:
-    """Motions as `trajectory_descriptor` sees them.
+class Named:
+    """Q motions, named by their nearest training windows.
 
     Attributes:
-        groups: the descriptor.
-        actions: one a motion.
-        clips: (motions,) int64, clip of the store that a motion is, or is a window of.
+        labels: an action each.
+        distances: (Q,) to the nearest window.
+        windows: the nearest window of each.
     """
 
-    groups: dict[str, Tensor]
-    actions: list[str]
-    clips: Tensor
+    labels: list[str]
+    distances: Tensor
+    windows: list[Window]
 
 
 @dataclass(frozen=True)
@@ -133,46 +132,41 @@ def choose_prompts(
     return prompts
 
 
-def describe_clips(store: MotionStore, actions: Sequence[str], clips: Sequence[int], max_frames: int) -> Described:
-    """Describe clips of a store; one that is longer than `max_frames` is cut into equal windows."""
-    layout = get_layout(store.facts.layout)
-    windows: list[torch.Tensor] = []
-    owners: list[int] = []
-    for clip in clips:
-        positions = layout.positions(torch.from_numpy(np.array(store.clip(clip))))
-        parts = positions.tensor_split(-(-len(positions) // max_frames))
-        windows += parts
-        owners += [clip] * len(parts)
-    return Described(describe(store, windows), [actions[clip] for clip in owners], torch.tensor(owners))
-
-
-def describe(store: MotionStore, motions: Sequence[Tensor]) -> dict[str, Tensor]:
-    """Describe motions (T, J, 3) of any lengths, with a progress bar on terminals."""
-    facing, fps = store.facts.skeleton.facing, store.facts.fps
-    rows = [
-        trajectory_descriptor(motion[None], torch.tensor([len(motion)]), fps=fps, facing=facing)
-        for motion in tqdm(motions, desc="describing", unit="motion", delay=2, disable=None)
-    ]
-    return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
-
-
 def name_motions(
-    query: dict[str, Tensor], reference: Described, clips: Tensor | None = None, votes: int = 1
-) -> Nearest:
-    """Name motions by their nearest references; with `clips`, a motion is never compared with its own clip.
+    reference: Reference,
+    actions: Sequence[str],
+    descriptors: Samples,
+    own: Sequence[int] | None = None,
+    votes: int = 1,
+) -> Named:
+    """Name motions by the training windows that are nearest to them.
+
+    Args:
+        reference: the training clips.
+        actions: of every clip of the store.
+        descriptors: of Q motions.
+        own: Q clips that the motions are parts of, and with which they are not compared.
+        votes: how many windows vote; of equally many, the nearest decides.
 
     Raises:
-        UserError: more votes than references.
+        UserError: more votes than windows to compare with.
     """
-    exclude = None if clips is None else clips[:, None] == reference.clips
-    left = len(reference.actions) - (0 if exclude is None else int(exclude.sum(dim=1).max()))
-    if not 1 <= votes <= left:
-        raise UserError(f"{votes} neighbours: at least 1 and at most {left}, the number of training clips")
-    return nearest_labels(query, reference.groups, reference.actions, neighbours=votes, exclude=exclude)
+    most = reference.most_neighbours(own or [])
+    if not 1 <= votes <= most:
+        raise UserError(f"{votes} neighbours: at least 1 and at most {most}, the number of training clips")
+    near = reference.nearest(descriptors, own, votes)
+    windows = [[reference.windows[at] for at in row] for row in near.indices.tolist()]
+    labels = [majority([actions[window.clip] for window in row]) for row in windows]
+    return Named(labels, near.distances[:, 0], [row[0] for row in windows])
 
 
 def make_rows(
-    prompts: Sequence[Prompt], made: Nearest, real: Described, named: Nearest, reference: Described
+    prompts: Sequence[Prompt],
+    made: Named,
+    real: Sequence[Window],
+    named: Named,
+    reference: Reference,
+    actions: Sequence[str],
 ) -> list[Row]:
     """Return one row an action, in the order of the prompts.
 
@@ -182,21 +176,18 @@ def make_rows(
         real: real clips.
         named: their names.
         reference: training clips.
+        actions: of every clip of the store.
     """
     owners: dict[str, set[int]] = {}
-    for action, clip in zip(reference.actions, reference.clips.tolist(), strict=True):
-        owners.setdefault(action, set()).add(clip)
+    for window in reference.windows:
+        owners.setdefault(actions[window.clip], set()).add(window.clip)
     rows = []
     for action in dict.fromkeys(prompt.action for prompt in prompts):
         at = [i for i, prompt in enumerate(prompts) if prompt.action == action]
         answers = [made.labels[i] for i in at]
         others = Counter(answer for answer in answers if answer != action).most_common(1)
         kin = owners.get(action, set())
-        judged = [
-            i
-            for i, (shown, clip) in enumerate(zip(real.actions, real.clips.tolist(), strict=True))
-            if shown == action and kin - {clip}
-        ]
+        judged = [i for i, window in enumerate(real) if actions[window.clip] == action and kin - {window.clip}]
         rows.append(
             Row(
                 action=action,
