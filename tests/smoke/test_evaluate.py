@@ -82,7 +82,7 @@ def test_from_model_to_report_and_comparison(place: Path, capsys: pytest.Capture
 def test_bad_input_is_one_clear_line(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = f"--out={tmp_path / 'out'}"
     refuse(capsys, ["evaluate", "--model=m"], "--data")
-    refuse(capsys, command(place, out, "--protocol=kit"), "'kit'", "humanml3d-deterministic")
+    refuse(capsys, command(place, out, "--protocol=motionx"), "'motionx'", "humanml3d-deterministic")
     refuse(capsys, command(place, out, "--pool=32"), "has 7 clips to measure", "--pool 3")
     refuse(capsys, command(place, out, "--split=validation"), "'validation'", "compose")
     refuse(capsys, command(place, out, f"--evaluator={place / 'model'}"), "an evaluator is needed")

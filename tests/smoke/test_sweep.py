@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from torch import nn
 
 from helpers.training import options
+from scalemogen.checkpoints import load_model
 from scalemogen.cli.main import main
 
 SMALL = ["trainer.max_steps=2", "trainer.val_check_interval=2", "trainer.check_val_every_n_epoch=null"]
@@ -24,6 +26,10 @@ def stage(name: str, root: Path) -> list[str]:
     return [f"{name}.{word.removeprefix('--')}" for word in (*flags, *SMALL, *PLAIN)]
 
 
+def count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
 def test_an_experiment_through_all_stages(tmp_path: Path) -> None:
     root = tmp_path / "data"
     words = [word for name in ("tokenizer", "ar", "evaluator") for word in stage(name, root)]
@@ -31,8 +37,14 @@ def test_an_experiment_through_all_stages(tmp_path: Path) -> None:
     folders = ["--run", str(tmp_path / "run"), "--stages", str(tmp_path / "stages")]
     assert main(["experiment", *words, *folders]) == 0
     result = json.loads((tmp_path / "run" / "result.json").read_text())
-    expected = {"tokenizer/mpjpe_root_mm", "tokenizer/bits_used", "ar/loss", "ar/accuracy"}
+    expected = {"tokenizer/mpjpe_root_mm", "tokenizer/bits_used", "ar/loss", "ar/seconds"}
     assert expected | {"evaluate/facts", "evaluate/fid", "evaluate/r3"} <= result["figures"].keys()
+    model = load_model(Path(result["stages"]["ar"]["folder"]) / "model")
+    assert model.ar is not None
+    assert model.text is not None
+    assert result["figures"]["tokenizer/tokens"] == model.spec.tokens
+    assert result["figures"]["tokenizer/parameters_thousands"] == count(model.tokenizer) / 1000
+    assert result["figures"]["ar/parameters_thousands"] == (count(model.ar) + count(model.text)) / 1000
     for name in ("tokenizer", "ar", "evaluator"):
         assert (Path(result["stages"][name]["folder"]) / "model").is_dir()
 

@@ -17,10 +17,12 @@ from typing import Any
 import wandb
 
 from scalemogen import __version__
+from scalemogen.checkpoints import read_description
 from scalemogen.cli import evaluate
 from scalemogen.cli.parser import Parser
 from scalemogen.cli.stages import RUNS, make_cli, quiet_libraries, run_folder
 from scalemogen.cli.stages import main as run_stage
+from scalemogen.contracts import TokenSpec
 from scalemogen.data_modules import MotionDataModule
 from scalemogen.errors import UserError
 from scalemogen.files import atomic_path
@@ -31,9 +33,9 @@ ORDER = (*TRAINED, "evaluate")
 SEEDED = ("tokenizer", "ar")
 """Stages that the training seed changes: all models are judged by the same evaluator and the same sampling seeds."""
 SHOWN = {
-    "tokenizer": ("mpjpe_root_mm", "mpjpe_world_mm", "bits_used"),
-    "ar": ("loss", "accuracy"),
-    "evaluate": ("facts", "sentences", "fid", "kid", "r1", "r3", "diversity", "skating_ratio"),
+    "tokenizer": ("mpjpe_root_mm", "mpjpe_world_mm", "bits_used", "tokens", "parameters_thousands", "seconds"),
+    "ar": ("loss", "parameters_thousands", "seconds"),
+    "evaluate": ("facts", "sentences", "r3", "fid", "kid", "diversity", "skating_ratio"),
 }
 """Figures of a stage that go into the row; all of them are in the stage's folder."""
 TAKEN = {
@@ -215,7 +217,7 @@ class Finished:
     @property
     def row(self) -> dict[str, float]:
         """Its figures for the row."""
-        figures: dict[str, float] = self.facts["figures"]
+        figures: dict[str, float] = self.facts["figures"] | {"seconds": self.facts["seconds"]}
         return {name: figures[name] for name in SHOWN.get(self.name, ()) if name in figures}
 
 
@@ -273,6 +275,11 @@ def _train(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
         for name, value in cli.trainer.callback_metrics.items()
         if name.startswith("val/")
     }
+    trained = sum(parameter.numel() for parameter in cli.model.parameters() if parameter.requires_grad)
+    figures["parameters_thousands"] = trained / 1000
+    if stage == "tokenizer":
+        spec = TokenSpec.from_dict(read_description(folder / "model")["spec"])
+        figures["tokens"] = float(spec.tokens)  # of the longest motion
     return {"figures": figures, "data": str(cli.datamodule.store.path)}
 
 

@@ -127,6 +127,14 @@ class HumanML3DDeterministic(HumanML3D):
 
 
 @dataclass(frozen=True)
+class Kit(HumanML3D):
+    """As the field measures on KIT-ML: the protocol of HumanML3D on clips of 24 to 199 frames (at 12.5 a second)."""
+
+    name: str = "kit"
+    shortest: int | None = 24
+
+
+@dataclass(frozen=True)
 class SnapMoGen(Protocol):
     """As SnapMoGen's benchmark measures: shuffled pools of 100, cosine, random captions and crops, from 128 frames on.
 
@@ -148,7 +156,7 @@ class SnapMoGen(Protocol):
 
 
 PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
-    {protocol.name: protocol for protocol in (Protocol(), HumanML3D(), HumanML3DDeterministic(), SnapMoGen())}
+    {protocol.name: protocol for protocol in (Protocol(), HumanML3D(), HumanML3DDeterministic(), Kit(), SnapMoGen())}
 )
 
 

@@ -69,17 +69,20 @@ class Remembered(Generic[H]):
     Args:
         run: computes the values of several jobs, in their order.
         keep: whether jobs do come again; if not, nothing is kept.
+
+    Attributes:
+        keep: as given.
     """
 
     def __init__(self, run: Callable[[list[H]], Samples], keep: bool = True) -> None:
         self._run = run
-        self._keep = keep
+        self.keep = keep
         self._rows: dict[H, int] = {}
         self._values: Samples = {}
 
     def __call__(self, jobs: Sequence[H]) -> Samples:
         """Return the values of jobs, in their order."""
-        if not self._keep:
+        if not self.keep:
             return self._run(list(jobs))
         fresh = [job for job in dict.fromkeys(jobs) if job not in self._rows]
         if fresh:

@@ -152,11 +152,10 @@ class SplitEvaluation:
         sets = {REAL: features, RECONSTRUCTION: subject.rebuild(windows).features[-1]}
         if subject.generates:
             sets[GENERATED] = subject.generate([self.request(item, "motion", 0) for item in items])[0]
+        sizes = [window.frames for window in windows]
+        motions = {name: subject.to_motions(made, sizes) for name, made in sets.items()}
         return [
-            Example(
-                item.caption, {name: subject.to_motion(made[at, : item.window.frames]) for name, made in sets.items()}
-            )
-            for at, item in enumerate(items)
+            Example(item.caption, {name: made[at] for name, made in motions.items()}) for at, item in enumerate(items)
         ]
 
     def _repeat(self, number: int, items: list[Item]) -> dict[str, Row]:
@@ -169,7 +168,7 @@ class SplitEvaluation:
         real, rebuilt = self._real(_windows(items)), self._rebuilt(_windows(items))
         redrawn = real
         if settings.protocol.real_against == "redrawn":
-            redrawn = self._real(_windows(self._draws.repeat(number, "redrawn")))
+            redrawn = self._embed_real(_windows(self._draws.repeat(number, "redrawn")))
         sets = {REAL: real, RECONSTRUCTION: rebuilt}
         if generates:
             sets[GENERATED] = self._generate(number, items)
@@ -191,6 +190,16 @@ class SplitEvaluation:
         def work(batch: list[Window]) -> Samples:
             features, lengths = self._subject.real(batch)
             return self._measure(features, lengths, [window.clip for window in batch])
+
+        return self._in_batches(windows, [window.frames for window in windows], work, "real motions")
+
+    def _embed_real(self, windows: list[Window]) -> Samples:
+        """Return the embeddings alone, of windows that come once; where they come again, they are remembered."""
+        if self._real.keep:
+            return self._real(windows)
+
+        def work(batch: list[Window]) -> Samples:
+            return self._gauge.embed(*self._subject.real(batch))
 
         return self._in_batches(windows, [window.frames for window in windows], work, "real motions")
 
@@ -242,8 +251,7 @@ class SplitEvaluation:
         near = self._reference.nearest(gauge.describe(features, lengths), clips)
         found |= {NEARNESS: near.distances[:, 0], NEAREST: near.indices[:, 0]}
         if self._facts:
-            motions = [subject.to_motion(row[:length]) for row, length in zip(features, lengths.tolist(), strict=True)]
-            found |= check_facts(subject.store, motions, clips)
+            found |= check_facts(subject.store, subject.to_motions(features, lengths.tolist()), clips)
         return found
 
     def _embed_texts(self, sentences: list[Sentence]) -> Samples:
@@ -267,7 +275,7 @@ class SplitEvaluation:
         captions = [item.caption for item in items]
         found = gallery_retrieval(
             self._texts(self._sentences(items))["matching"],
-            self._real(_windows(items))["matching"],
+            self._embed_real(_windows(items))["matching"],
             distance=self._settings.protocol.distance or self._gauge.evaluator.distance,
             groups=caption_groups(captions),
             ranks=RANKS,

@@ -156,9 +156,9 @@ class Subject:
             )
         return features, lengths, made.maps
 
-    def to_motion(self, features: Tensor) -> Motion:
-        """Return the motion that a user sees of features (T, F)."""
-        return self._model.to_motion(features.cpu())
+    def to_motions(self, features: Tensor, lengths: Sequence[int]) -> list[Motion]:
+        """Return the motions that a user sees of features (B, T, F)."""
+        return self._model.to_motions([row[:length] for row, length in zip(features.cpu(), lengths, strict=True)])
 
     def _decode(self, latent: Tensor, lengths: Tensor) -> Tensor:
         frames = int(lengths.max())

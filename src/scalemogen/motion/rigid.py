@@ -7,6 +7,9 @@ its bones point where the positions say; what positions cannot tell (the twist o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 import torch
 from torch import Tensor
 
@@ -39,3 +42,12 @@ def make_rigid(motion: Motion) -> Motion:
             found.append(multiply(found[parent], local[:, joint]) if parent >= 0 else given[:, joint])
     rotations = local_rotations(torch.stack(found, dim=1), parents)
     return Motion.from_rotations(motion.skeleton, rotations, motion.root.double(), motion.fps, motion.offsets)
+
+
+def make_all_rigid(motions: Sequence[Motion]) -> list[Motion]:
+    """Return `make_rigid` of motions of one frame rate, all with the bones of one skeleton, at once."""
+    skeleton, fps = motions[0].skeleton, motions[0].fps
+    positions, rotations = (torch.cat([getattr(one, name) for one in motions]) for name in ("positions", "rotations"))
+    rigid = make_rigid(Motion(skeleton, positions, rotations, fps))  # every frame for itself
+    ends = accumulate(one.frames for one in motions)
+    return [rigid.slice(end - one.frames, end) for one, end in zip(motions, ends, strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
 
@@ -29,7 +29,7 @@ from scalemogen.editing import (
 )
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion, Normaliser, get_layout
-from scalemogen.motion.rigid import make_rigid
+from scalemogen.motion.rigid import make_all_rigid
 from scalemogen.pipeline.requests import LONGEST_SECONDS, Request, check_texts, frames_each, seed_each
 from scalemogen.sampling import generate, seeded_generators
 
@@ -379,7 +379,12 @@ class TextToMotion:
 
     def to_motion(self, features: Tensor) -> Motion:
         """Return the motion of features (T, F) that a network made, in their own units; see `make_rigid`."""
-        return make_rigid(self._layout.to_motion(features, self.facts.skeleton, self.facts.fps))
+        return self.to_motions([features])[0]
+
+    def to_motions(self, features: Sequence[Tensor]) -> list[Motion]:
+        """Return the motions of several features (T, F) of any lengths, made rigid together; see `to_motion`."""
+        facts = self.facts
+        return make_all_rigid([self._layout.to_motion(rows, facts.skeleton, facts.fps) for rows in features])
 
     @torch.no_grad()
     def reconstruct_features(self, features: Tensor) -> Tensor:
@@ -413,7 +418,7 @@ class TextToMotion:
             guidance=sampling["guidance"],
             temperature=sampling["temperature"],
         )
-        return list(self._motions(bundle.tokenizer.decode(made.latent, sizes), sizes))
+        return self._motions(bundle.tokenizer.decode(made.latent, sizes), sizes)
 
     def _sampling(self, guidance: float | None, temperature: float | None) -> dict[str, float]:
         """Return what is given, else what the model was saved with."""
@@ -423,11 +428,10 @@ class TextToMotion:
             "temperature": usual.get("temperature", TEMPERATURE) if temperature is None else temperature,
         }
 
-    def _motions(self, features: Tensor, lengths: Tensor) -> Iterator[Motion]:
-        """Yield the motion of each row of normalised features (B, T, F)."""
+    def _motions(self, features: Tensor, lengths: Tensor) -> list[Motion]:
+        """Return the motion of each row of normalised features (B, T, F)."""
         units = self._normaliser.denormalise(features.float().cpu())
-        for row, length in zip(units, lengths.tolist(), strict=True):
-            yield self.to_motion(row[:length])
+        return self.to_motions([row[:length] for row, length in zip(units, lengths.tolist(), strict=True)])
 
     def _features(self, motion: Motion) -> Tensor:
         """Return features (T-1, F), as the training data was made."""

@@ -11,11 +11,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from scalemogen.sweeps.description import Metric
-from scalemogen.sweeps.intervals import mean_interval
+from scalemogen.sweeps.intervals import Spread, pooled_spread
 from scalemogen.sweeps.jobs import Outcome
 
 SEEDS = ("seed", "seed_everything")
 """Parameters that repeat a training: runs that differ in them alone share a row."""
+INTERVALS = (
+    "Mean ± half width of the 95 % interval over n training seeds: Student's t, with the deviation of seeds pooled over"
+    " all rows. Two rows whose difference is within the last line's do not differ beyond chance (5 %, each pair alone)."
+)
 ARROWS = {"minimize": "↓", "maximize": "↑"}
 
 
@@ -36,7 +40,7 @@ class Row:
     def mean(self, name: str) -> float:
         """Return the mean of a figure, NaN where no run has it."""
         values = self.figures.get(name)
-        return mean_interval(values)[0] if values else math.nan
+        return math.fsum(values) / len(values) if values else math.nan
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,10 @@ class SweepTable:
         first = [self.metric.name] if self.metric is not None and self.metric.name in names else []
         return first + [name for name in names if name not in first]
 
+    def spread(self, name: str) -> Spread | None:
+        """Return how far seeds differ in a figure, None where nothing was trained twice."""
+        return pooled_spread([row.figures.get(name, ()) for row in self.rows])
+
     @property
     def fixed(self) -> dict[str, Any]:
         """Parameters that are equal in all rows."""
@@ -90,7 +98,7 @@ class SweepTable:
         if self.metric is not None:
             notes.append(f"Best first by `{self.metric.name}` {ARROWS[self.metric.goal]}.")
         if self.seeded:
-            notes.append("Mean ± half width of the 95 % interval (Student's t) over n training seeds.")
+            notes.append(INTERVALS)
         if self.fixed:
             fixed = ", ".join(f"`{name}` = {_cell(value)}" for name, value in self.fixed.items())
             notes.append(f"All with {fixed}.")
@@ -110,8 +118,27 @@ class SweepTable:
         for row in self.rows:
             cells = [_cell(row.parameters.get(name, "")) for name in varied]
             cells += [str(len(row.runs))] if self.seeded else []
-            lines.append(_line([*cells, *(_number(row.figures.get(name, ())) for name in self.figures)]))
+            lines.append(_line([*cells, *(self._number(row, name) for name in self.figures)]))
+        differences = [self.least_difference(name) for name in self.figures]
+        if len(self.rows) > 1 and any(differences):
+            empty = [""] * (len(varied) + len(counts) - 1)
+            numbers = ["" if least is None else f"{least:.2g}" for least in differences]
+            lines.append(_line(["differs by chance up to", *empty, *numbers]))
         return lines
+
+    def _number(self, row: Row, name: str) -> str:
+        """Return a figure as a cell; without an interval where it is unknown, or all seeds agree."""
+        values, spread = row.figures.get(name, ()), self.spread(name)
+        if not values:
+            return ""
+        half = 0.0 if spread is None else spread.interval(len(values))
+        return f"{row.mean(name):.4g} ± {half:.2g}" if half else f"{row.mean(name):.4g}"
+
+    def least_difference(self, name: str) -> float | None:
+        """Return by how much two rows differ by chance in 95 % of cases, with the seeds of the row that has fewest."""
+        spread = self.spread(name)
+        fewest = min((len(row.figures[name]) for row in self.rows if name in row.figures), default=0)
+        return None if spread is None or not fewest else spread.least_difference(fewest)
 
     def csv(self) -> str:
         """Return one line a run, for plots."""
@@ -132,14 +159,20 @@ class SweepTable:
         for row in self.rows:
             figures = {}
             for name, values in row.figures.items():
-                mean, interval = mean_interval(values)
-                figures[name] = {"mean": mean, "interval": interval, "values": list(values)}
+                spread = self.spread(name)
+                interval = None if spread is None else spread.interval(len(values))
+                figures[name] = {"mean": row.mean(name), "interval": interval, "values": list(values)}
             rows.append({"parameters": row.parameters, "n": len(row.runs), "runs": list(row.runs), "figures": figures})
         return {
             "name": self.name,
             "metric": None if self.metric is None else self.metric.model_dump(),
             "best": None if self.best is None else self.best.parameters,
             "rows": rows,
+            "spread": {
+                name: {**asdict(spread), "least_difference": self.least_difference(name)}
+                for name in self.figures
+                if (spread := self.spread(name)) is not None
+            },
             "runs": [asdict(outcome) for outcome in self.outcomes],
             "missing": self.missing,
         }
@@ -206,13 +239,6 @@ def _line(cells: Sequence[str]) -> str:
 
 def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _number(values: Sequence[float]) -> str:
-    if not values:
-        return ""
-    mean, interval = mean_interval(values)
-    return f"{mean:.4g}" if interval is None else f"{mean:.4g} ± {interval:.2g}"
 
 
 def _point(outcome: Outcome) -> str:

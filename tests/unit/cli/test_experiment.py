@@ -70,11 +70,12 @@ def test_each_stage_takes_what_the_ones_before_it_made(
         *(f"--model={folders['ar'] / 'model'}", "--data=the store"),
         f"--evaluator={folders['evaluator'] / 'model'}",
     ]
-    assert result["figures"] == {
+    assert {name: value for name, value in result["figures"].items() if not name.endswith("/seconds")} == {
         "tokenizer/mpjpe_root_mm": 30.0,
         "ar/loss": 1.5,
         "evaluate/facts": 0.5,
     }
+    assert {"tokenizer/seconds", "ar/seconds"} <= result["figures"].keys()
     assert result["stages"]["evaluate"]["figures"]["real/facts"] == 1.0
     assert "evaluate/facts" in capsys.readouterr().out
 

@@ -26,6 +26,11 @@ def test_settings_of_the_field() -> None:
     assert (snap.caption, snap.crop, snap.order, snap.unit_drop) == ("random", "random", "shuffled", 0)
 
 
+def test_kit_is_humanml3d_with_shorter_clips() -> None:
+    usual, kit = (get_protocol(name).to_dict() for name in ("humanml3d", "kit"))
+    assert {name: value for name, value in kit.items() if value != usual[name]} == {"name": "kit", "shortest": 24}
+
+
 def test_the_honest_one_leaves_nothing_out() -> None:
     honest = get_protocol("default")
     assert (honest.shortest, honest.longest, honest.cut_to, honest.unit, honest.unit_drop) == (None, None, None, 1, 0)
@@ -40,7 +45,7 @@ def test_each_says_what_it_is() -> None:
 
 
 def test_unknown_names_and_pools_are_refused() -> None:
-    with pytest.raises(UserError, match="'kit': choose from default, humanml3d"):
-        get_protocol("kit")
+    with pytest.raises(UserError, match="'motionx': choose from default, humanml3d"):
+        get_protocol("motionx")
     with pytest.raises(UserError, match="a pool of 1"):
         get_protocol("default").with_pool(1)

@@ -10,7 +10,7 @@ import torch
 
 from helpers.motions import make_motion
 from scalemogen.motion import Motion
-from scalemogen.motion.rigid import make_rigid
+from scalemogen.motion.rigid import make_all_rigid, make_rigid
 
 SKELETONS = ["humanml3d", "kit", "snapmogen", "bandai_namco"]
 
@@ -61,3 +61,12 @@ def test_own_bones_are_used() -> None:
     found = make_rigid(tall)
     torch.testing.assert_close(found.positions, tall.positions, atol=1e-5, rtol=0)
     assert torch.equal(found.bones, tall.bones)
+
+
+def test_together_as_alone() -> None:
+    motions = [disturbed(make_motion(frames=frames, seed=frames), 0.3) for frames in (7, 2, 13)]
+    for one, found in zip(motions, make_all_rigid(motions), strict=True):
+        alone = make_rigid(one)
+        assert found.frames == one.frames
+        torch.testing.assert_close(found.positions, alone.positions, atol=1e-6, rtol=0)
+        torch.testing.assert_close(found.rotations, alone.rotations, atol=1e-6, rtol=0)

@@ -13,7 +13,7 @@ import pytest
 from scalemogen.errors import UserError
 from scalemogen.sweeps import Outcome, make_table, read_figures
 from scalemogen.sweeps.description import Metric
-from scalemogen.sweeps.intervals import mean_interval, t_quantile
+from scalemogen.sweeps.intervals import mean_interval, pooled_spread, t_quantile
 
 SCORE = Metric(name="score", goal="maximize")
 
@@ -51,6 +51,26 @@ def test_intervals_by_hand() -> None:
     assert (mean, half) == (3.0, pytest.approx(4.3027 * math.sqrt(7) / math.sqrt(3)))
 
 
+def test_the_spread_of_seeds_is_pooled_over_rows() -> None:
+    spread = pooled_spread([[1.0, 3.0], [5.0, 5.0, 8.0], [7.0], []])
+    assert spread is not None
+    assert spread.freedom == 3
+    assert spread.deviation == pytest.approx(math.sqrt((2.0 + 6.0) / 3))
+    assert spread.interval(2) == pytest.approx(3.1824 * spread.deviation / math.sqrt(2))
+    assert spread.least_difference(2) == pytest.approx(3.1824 * spread.deviation)
+    assert pooled_spread([[1.0], [2.0]]) is None
+    same = pooled_spread([[1.0, 3.0]])
+    assert same is not None
+    assert same.interval(2) == pytest.approx(mean_interval([1.0, 3.0])[1])  # one row: its own interval
+
+
+def test_what_all_seeds_share_has_no_interval() -> None:
+    runs = [Outcome(f"d{seed}", {"seed": seed}, "done", {"tokens": 455.0}) for seed in (0, 1)]
+    lines = make_table("sweep", None, runs).markdown().splitlines()
+    assert "| 2 | 455 |" in lines
+    assert not any(line.startswith("| differs") for line in lines)
+
+
 def test_rows_gather_seeds_and_are_ranked() -> None:
     table = make_table("sweep", SCORE, OUTCOMES)
     assert [row.parameters["t.model.bits"] for row in table.rows] == [16, 8, 32]
@@ -68,8 +88,11 @@ def test_markdown_names_what_varies_and_what_failed() -> None:
     lines = text.splitlines()
     header = next(line for line in lines if line.startswith("| bits"))
     assert header == "| bits | n | score | loss |"
-    assert "| 16 | 2 | 0.85 ± 0.64 | 1 |" in lines
-    assert "| 32 | 1 |  | 2 |" in lines
+    # score: rows (0.5, 0.7) and (0.9, 0.8), s² = (0.02 + 0.005) / 2, t(2) = 4.3027; loss: (3, 4) alone, t(1) = 12.7062
+    assert "| 16 | 2 | 0.85 ± 0.34 | 1 ± 9 |" in lines
+    assert "| 8 | 2 | 0.6 ± 0.34 | 3.5 ± 6.4 |" in lines
+    assert "| 32 | 1 |  | 2 ± 9 |" in lines
+    assert "| differs by chance up to |  | 0.48 | 13 |" in lines
     assert "5 runs done, 1 failed, 2 not run." in text
     assert "`a.flip` = 0.5" in text
     assert "`score` ↑" in text
@@ -88,6 +111,9 @@ def test_json_and_csv_hold_every_run() -> None:
     content = json.loads(json.dumps(table.to_dict()))
     assert content["best"] == {"t.model.bits": 16, "a.flip": 0.5}
     assert content["rows"][0]["figures"]["score"]["values"] == [0.9, 0.8]
+    assert content["rows"][0]["figures"]["score"]["interval"] == pytest.approx(0.340, abs=1e-3)
+    assert content["spread"]["score"]["freedom"] == 2
+    assert content["spread"]["score"]["least_difference"] == pytest.approx(0.481, abs=1e-3)
     assert len(content["runs"]) == 6
     lines = list(csv.DictReader(io.StringIO(table.csv())))
     assert [line["status"] for line in lines] == ["done"] * 5 + ["failed"]

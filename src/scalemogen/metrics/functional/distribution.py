@@ -145,8 +145,8 @@ def kernel_distance(real: Tensor, generated: Tensor) -> KernelEstimate:
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"embedding widths {x.shape[1]} and {y.shape[1]} differ")
     n, m = x.shape[0], y.shape[0]
-    within_x, within_y = (_kernel_sums(rows, rows) - _kernel(rows.square().sum(1), rows.shape[1]) for rows in (x, y))
-    across_x, across_y = _kernel_sums(x, y), _kernel_sums(y, x)
+    within_x, within_y = (_kernel_sums(rows, rows)[0] - _kernel(rows.square().sum(1), rows.shape[1]) for rows in (x, y))
+    across_x, across_y = _kernel_sums(x, y)
     xx, yy, xy = within_x.sum(), within_y.sum(), across_x.sum()
     value = xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * xy / (n * m)
     without_x = (xx - 2 * within_x) / ((n - 1) * (n - 2)) + yy / (m * (m - 1)) - 2 * (xy - across_x) / ((n - 1) * m)
@@ -159,7 +159,11 @@ def _kernel(products: Tensor, width: int) -> Tensor:
     return (products / width + 1.0) ** KERNEL_DEGREE
 
 
-def _kernel_sums(rows: Tensor, columns: Tensor) -> Tensor:
-    """Return (N,) the kernel of each row (N, E) summed over all columns (M, E)."""
-    width = rows.shape[1]
-    return torch.cat([_kernel(part @ columns.T, width).sum(dim=1) for part in torch.split(rows, KERNEL_ROWS)])
+def _kernel_sums(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the kernel of rows (N, E) and columns (M, E) summed over all columns, (N,), and over all rows, (M,)."""
+    over_columns, over_rows = [], torch.zeros_like(columns[:, 0])
+    for part in torch.split(rows, KERNEL_ROWS):
+        kernel = _kernel(part @ columns.T, rows.shape[1])
+        over_columns.append(kernel.sum(dim=1))
+        over_rows += kernel.sum(dim=0)
+    return torch.cat(over_columns), over_rows
