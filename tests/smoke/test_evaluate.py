@@ -58,7 +58,15 @@ def test_from_model_to_report_and_comparison(place: Path, capsys: pytest.Capture
     page, report = (out / "report.html").read_text(), (out / "report.md").read_text()
     assert page.count("<iframe") == 2
     assert "src=" not in page.replace("srcdoc=", "")
-    for word in ("FID", "sliding cm/s", "PA-MPJPE", "By kind", "nearest training clip", result["evaluator"]["digest"]):
+    for word in (
+        "FID",
+        "7 clips in 11 dimensions",
+        "sliding cm/s",
+        "PA-MPJPE",
+        "By kind",
+        "nearest training clip",
+        result["evaluator"]["digest"],
+    ):
         assert word in page
         assert word in report
 

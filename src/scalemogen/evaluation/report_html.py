@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scalemogen.evaluation.columns import COLUMNS
+from scalemogen.evaluation.columns import COLUMNS, EMBEDDING
 from scalemogen.evaluation.examples import Example
 from scalemogen.evaluation.plots import Series, dots, histogram, lines
 from scalemogen.evaluation.preservation import CURVES
 from scalemogen.evaluation.report_markdown import (
     TABLES,
     about_split,
+    cautions,
     definition,
     group_table,
     memorisation_note,
@@ -75,6 +76,7 @@ def _tables(split: Mapping[str, Any]) -> list[str]:
             parts += [f"<h3>{html.escape(title)}</h3>", table_of(table)]
             meanings = "; ".join(f"{column.title}: {column.meaning}" for column in columns.values())
             parts.append(_paragraph(f"{meanings}."))
+            parts += [_paragraph(text) for text in cautions(split)] if columns is EMBEDDING else []
     return parts
 
 

@@ -26,6 +26,7 @@ def markdown(result: Mapping[str, Any]) -> str:
             table = row_table(split["rows"], columns)
             if table:
                 sections += [f"### {title}", as_markdown(table)]
+                sections += cautions(split) if columns is EMBEDDING else []
         sections += ["### The evaluator itself", retrieval_note(split["retrieval"])]
         if split["memorisation"] is not None:
             sections += ["### Copies of training clips", memorisation_note(split["memorisation"])]
@@ -60,6 +61,33 @@ def about_split(split: Mapping[str, Any]) -> str:
     return (
         f"Left out: {', '.join(gone) if gone else 'none'}. Cut to {split['cut_to_frames']} frames: {left['cut']} clips."
     )
+
+
+def cautions(split: Mapping[str, Any]) -> list[str]:
+    """Return what a reader must not take for good news, or for a number that can be compared with others."""
+    clips, width, rows = split["clips"], split["embedding_width"], split["rows"]
+    said = []
+    if clips <= width:
+        said.append(
+            f"FID rests on {clips} clips in {width} dimensions: it is too high, by an amount that depends on the number"
+            " of clips. KID does not."
+        )
+    real, made = rows["real"], rows.get("generated", {})
+    above = [
+        COLUMNS[name].title
+        for name in ("r1", "r2", "r3", "matching_score")
+        if name in made and made[name]["mean"] - real[name]["mean"] > _room(made[name], real[name])
+    ]
+    if above:
+        said.append(
+            f"{', '.join(above)} of generated motions above that of real ones does not mean better than real: the"
+            " evaluator prefers what is typical, which strong guidance gives. Read it beside FID and plausibility."
+        )
+    return said
+
+
+def _room(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+    return float(((one["interval"] or 0.0) ** 2 + (other["interval"] or 0.0) ** 2) ** 0.5)
 
 
 def row_table(rows: Mapping[str, Any], columns: Mapping[str, Column]) -> list[list[str]]:

@@ -125,6 +125,7 @@ class SplitEvaluation:
         """
         items = self._items
         rows = [self._repeat(number, drawn) for number, drawn in enumerate(items)]
+        real = self._embed_real(_windows(items[0]))
         names = list(rows[0])
         clips = [[item.window.clip for item in drawn] for drawn in items]
         per_row = {name: [(row[name].pairs, row[name].nearest) for row in rows] for name in names}
@@ -132,8 +133,9 @@ class SplitEvaluation:
             "clips": len(items[0]),
             "left_out": asdict(self._draws.left),
             "cut_to_frames": self._draws.cut_to,
+            "embedding_width": real["distribution"].shape[1],
             "rows": {name: _ordered(figures([row[name].scores for row in rows])) for name in names},
-            "retrieval": self._retrieval(items[0]),
+            "retrieval": self._retrieval(items[0], real["matching"]),
             "breakdown": {
                 label: break_down(values, clips, per_row, [values[window.clip] for window in self._reference.windows])
                 for label, values in self._labels.items()
@@ -270,12 +272,12 @@ class SplitEvaluation:
             for item, tagged in zip(items, tags, strict=True)
         ]
 
-    def _retrieval(self, items: list[Item]) -> dict[str, Any]:
-        """Return how the evaluator finds the real motions of a repeat, all against all; equal captions count alike."""
+    def _retrieval(self, items: list[Item], motions: Tensor) -> dict[str, Any]:
+        """Return how the evaluator finds real motions (N, E), all against all; equal captions count alike."""
         captions = [item.caption for item in items]
         found = gallery_retrieval(
             self._texts(self._sentences(items))["matching"],
-            self._embed_real(_windows(items))["matching"],
+            motions,
             distance=self._settings.protocol.distance or self._gauge.evaluator.distance,
             groups=caption_groups(captions),
             ranks=RANKS,

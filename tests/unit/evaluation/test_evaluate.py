@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from helpers.evaluation import LENGTHS, make_settings, make_subject
-from helpers.evaluators import make_evaluator
+from helpers.evaluators import SIZES, make_evaluator
 from helpers.stores import write_store
 from scalemogen.data_modules import MotionStore
 from scalemogen.errors import UserError
@@ -76,6 +76,7 @@ def test_what_is_beside_the_rows(found: Evaluated) -> None:
     assert content["left_out"] == {"short": 0, "long": 0, "silent": 0, "cut": 1}
     assert content["cut_to_frames"] == 32
     assert content["retrieval"]["motions"] == 7
+    assert content["embedding_width"] == SIZES["embedding"]
     groups = content["breakdown"]["kind"]
     assert {name: group["clips"] for name, group in groups.items()} == {"common": 6, "rare": 1}
     assert 0 <= groups["common"]["generated"]["recognised"]["mean"] <= 1

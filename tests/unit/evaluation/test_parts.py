@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -15,6 +16,7 @@ from scalemogen.evaluation.draws import Window
 from scalemogen.evaluation.neighbours import equal_windows, memorisation
 from scalemogen.evaluation.plots import Series, dots, histogram, lines
 from scalemogen.evaluation.protocols import get_protocol
+from scalemogen.evaluation.report_markdown import cautions
 from scalemogen.evaluation.scores import Pairs, Scoring
 from scalemogen.evaluation.tokens import TokenCount
 from scalemogen.metrics.functional import r_precision
@@ -43,6 +45,24 @@ def test_hits_are_what_r_precision_averages() -> None:
     pools = rules.pools([str(at) for at in range(23)])
     scores, expected = rules.pairs(texts, motions, pools).scores(), r_precision(texts, motions, pools)
     assert [scores[f"r{k}"] for k in (1, 2, 3)] == pytest.approx(list(expected.precision))
+
+
+def test_numbers_that_mislead_are_named() -> None:
+    def split(clips: int, made: float) -> dict[str, Any]:
+        rows: dict[str, dict[str, Any]] = {"real": {}, "generated": {}}
+        for name in ("r1", "r2", "r3", "matching_score"):
+            rows["real"][name] = {"mean": 0.5, "interval": 0.03}
+            rows["generated"][name] = {"mean": made if name == "r3" else 0.4, "interval": 0.04}
+        return {"clips": clips, "embedding_width": 128, "rows": rows}
+
+    assert cautions(split(129, 0.54)) == []  # within 0.05 = sqrt(0.03² + 0.04²)
+    (above,) = cautions(split(129, 0.56))
+    assert above.startswith("R@3 of generated motions above that of real ones does not mean better")
+    (few,) = cautions(split(128, 0.5))
+    assert "128 clips in 128 dimensions" in few
+    alone = split(1000, 0.5)
+    del alone["rows"]["generated"]
+    assert cautions(alone) == []
 
 
 def test_pools() -> None:
