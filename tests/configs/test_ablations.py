@@ -15,6 +15,7 @@ from scalemogen.skeletons import get_skeleton
 from scalemogen.sweeps import Sweep, points, read_sweep
 from scalemogen.sweeps.jobs import fill_command
 
+OVERLAY = "small"
 TRAINED = ["flip_strength", "part_chain", "scale_count_bit_width"]
 GIVEN = ["evaluate.model=MODEL", "evaluate.data=STORE", "evaluate.evaluator=EVALUATOR"]
 
@@ -33,7 +34,7 @@ def plan(sweep: Sweep, point: dict[str, Any]) -> Plan:
 
 def test_these_are_all() -> None:
     names = {path.stem for path in (EXPERIMENTS / "ablations").glob("*.yaml")}
-    assert names == {"sampling", *TRAINED}
+    assert names == {OVERLAY, "sampling", *TRAINED}
 
 
 @pytest.mark.parametrize("name", [*TRAINED, "sampling"])
