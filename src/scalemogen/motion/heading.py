@@ -9,7 +9,6 @@ import math
 
 import torch
 import torch.nn.functional as nnf
-from einops import rearrange
 from torch import Tensor
 
 SMOOTHING_SECONDS = 0.25
@@ -44,9 +43,11 @@ def smooth(values: Tensor, sigma: float) -> Tensor:
         return values
     at = torch.arange(-radius, radius + 1, dtype=values.dtype, device=values.device)
     kernel = torch.exp(-0.5 * (at / sigma) ** 2)
-    rows = values.reshape(-1, 1, values.shape[-1])
+    rows = values.reshape(-1, values.shape[-1])
     padded = nnf.pad(rows, (radius, radius), mode="replicate")
-    return nnf.conv1d(padded, rearrange(kernel / kernel.sum(), "k -> 1 1 k")).reshape(values.shape)
+    size = padded.shape[-1]
+    spectrum = torch.fft.rfft(padded) * torch.fft.rfft(kernel / kernel.sum(), size)
+    return torch.fft.irfft(spectrum, size)[..., 2 * radius :].reshape(values.shape)
 
 
 def heading(positions: Tensor, facing: tuple[int, int, int, int], fps: float) -> Tensor:

@@ -17,7 +17,7 @@ from scalemogen.motion.rotations import fit_rotation, inverse, multiply, rotate
 
 
 @lru_cache(maxsize=256)
-def _levels(parents: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
+def levels(parents: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
     """Return, per depth below the root, the joints and where their parents stand among the joints one level up."""
     depth = [0] * len(parents)
     for joint, parent in enumerate(parents[1:], start=1):
@@ -39,7 +39,7 @@ def _ancestry(parents: tuple[int, ...]) -> Tensor:
 def global_rotations(rotations: Tensor, parents: Sequence[int]) -> Tensor:
     """Chain local rotations (..., J, 4) from the root down; returns rotations in the world (..., J, 4)."""
     found, order = [rotations[..., :1, :]], [0]
-    for joints, places in _levels(tuple(parents)):
+    for joints, places in levels(tuple(parents)):
         found.append(multiply(found[-1][..., places, :], rotations[..., joints, :]))
         order += joints
     return torch.cat(found, dim=-2)[..., sorted(range(len(order)), key=order.__getitem__), :]

@@ -44,5 +44,5 @@ def test_batches_are_faster_than_single_clips(record_property: Callable[[str, ob
     record_property("batch_ms", 1e3 * batch)
     record_property("by_clip_times", by_clip / batch)
     record_property("by_frame_times", by_frame / batch)
-    assert by_clip > batch
-    assert by_frame > 20 * batch
+    assert by_clip > 2 * batch
+    assert by_frame > 100 * batch

@@ -16,6 +16,7 @@ from einops import rearrange
 from torch import Tensor
 
 from scalemogen.errors import UserError
+from scalemogen.motion.planes import squares
 from scalemogen.motion.record import Motion
 from scalemogen.motion.rotations import turn_about_y
 from scalemogen.skeletons import Skeleton
@@ -25,6 +26,9 @@ ROOT = 4
 
 SIZES = {"positions": 3, "rotations": 6, "velocities": 3}
 """Channels of one joint per block."""
+
+FACING = (0, 1, 2, 3)
+"""Left hip, right hip, left shoulder, right shoulder among the joints of `facing_joints`."""
 
 CONTACT_SPEED = 0.3
 """Metres per second."""
@@ -112,11 +116,11 @@ class FeatureLayout(ABC):
         return Motion(skeleton, positions, rotations, fps)
 
     def root_channels(self, angle: Tensor, root: Tensor) -> Tensor:
-        """Return the four root channels (..., T-1, 4) from heading (..., T) and root positions (..., T, 3)."""
+        """Return the four root channels (4, ..., T-1) from heading (..., T) and root positions (..., T, 3)."""
         at = angle[..., 1:] if self.step_after_turn else angle[..., :-1]
         step = turn_about_y(root.diff(dim=-2), -at)
         turns = angle.diff(dim=-1) / self.turn
-        return torch.stack((turns, step[..., 0], step[..., 2], root[..., :-1, 1]), dim=-1)
+        return torch.stack((turns, step[..., 0], step[..., 2], root[..., :-1, 1]))
 
 
 def consecutive(**sizes: int) -> dict[str, tuple[int, ...]]:
@@ -162,22 +166,22 @@ def joint_count(width: int, fixed: int) -> int:
     return (width - fixed) // 12
 
 
-def find_contacts(positions: Tensor, skeleton: Skeleton, fps: float) -> Tensor:
-    """Return 1 where a foot joint rests on the ground, else 0: (..., T-1, C), same type as positions (..., T, J, 3).
+def find_contacts(joints: Tensor, skeleton: Skeleton, fps: float) -> Tensor:
+    """Return 1 where a foot joint rests on the ground, else 0: (C, ..., T-1), same type as joints (J, 3, ..., T).
 
     A joint rests while it is slower than CONTACT_SPEED and less than CONTACT_HEIGHT above its own lowest point.
     """
-    feet = positions[..., list(skeleton.contacts), :]
-    speed: Tensor = torch.linalg.vector_norm(feet.diff(dim=-3), dim=-1) * fps
-    lift = (feet[..., 1] - feet[..., 1].amin(dim=-2, keepdim=True))[..., :-1, :]
-    return ((speed < CONTACT_SPEED) & (lift < CONTACT_HEIGHT)).to(positions)
+    feet = joints[list(skeleton.contacts)]
+    speed = squares(feet.diff(dim=-1)).sqrt() * fps
+    lift = (feet[:, 1] - feet[:, 1].amin(dim=-1, keepdim=True))[..., :-1]
+    return ((speed < CONTACT_SPEED) & (lift < CONTACT_HEIGHT)).to(joints)
+
+
+def facing_joints(positions: Tensor, facing: Sequence[int]) -> Tensor:
+    """Return the joints (..., T, 4, 3) that tell the heading of joints (..., T, J, 3), float64."""
+    return positions[..., list(facing), :].double()
 
 
 def split(values: Tensor, size: int) -> Tensor:
     """Return (..., joints * size) as (..., joints, size)."""
     return rearrange(values, "... (j c) -> ... j c", c=size)
-
-
-def join(values: Tensor) -> Tensor:
-    """Return (..., joints, size) as (..., joints * size)."""
-    return rearrange(values, "... j c -> ... (j c)")

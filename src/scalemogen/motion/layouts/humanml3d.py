@@ -13,17 +13,27 @@ from torch import Tensor
 
 from scalemogen.motion.heading import heading
 from scalemogen.motion.layouts.base import (
+    FACING,
     ROOT,
     FeatureLayout,
     assign_channels,
     check_contacts,
     consecutive,
+    facing_joints,
     find_contacts,
-    join,
     joint_count,
     split,
 )
-from scalemogen.motion.rotations import about_y, fit_rotation, from_six, inverse, multiply, to_six, turn_about_y
+from scalemogen.motion.planes import (
+    from_planes,
+    multiply_planes,
+    on_ground,
+    six_planes,
+    to_planes,
+    turn_planes,
+    turns_planes,
+)
+from scalemogen.motion.rotations import about_y, fit_rotation, from_six, inverse, multiply, turn_about_y
 from scalemogen.skeletons import Skeleton
 
 FIXED = -5
@@ -82,22 +92,20 @@ class HumanML3DBlocks(FeatureLayout):
         others = turn_about_y(self.cut(features).positions, angle[..., None]) + flat[..., None, :]
         return torch.cat((root[..., None, :], others), dim=-2)
 
-    def assemble(self, positions: Tensor, angle: Tensor, six: Tensor, contacts: Tensor) -> Tensor:
-        """Return features (..., T-1, F).
+    def assemble(self, root: Tensor, joints: Tensor, angle: Tensor, six: Tensor, contacts: Tensor) -> Tensor:
+        """Return features (..., T-1, F), of the type of the joints.
 
         Args:
-            positions: (..., T, J, 3).
-            angle: (..., T) heading, unwrapped.
-            six: (..., T, J-1, 6) rotations.
-            contacts: (..., T-1, C).
+            root: (4, ..., T-1) root channels.
+            joints: (J, 3, ..., T).
+            angle: (..., T) heading.
+            six: (J-1, 6, ..., T-1) rotations.
+            contacts: (C, ..., T-1).
         """
-        back = -angle[..., None]
-        flat = positions.new_tensor([1.0, 0.0, 1.0])
-        placed = turn_about_y(positions[..., 1:, :] - positions[..., :1, :] * flat, back)
-        velocities = turn_about_y(positions.diff(dim=-3), back[..., :-1, :])
-        blocks = (placed[..., :-1, :, :], six[..., :-1, :, :], velocities)
-        root = self.root_channels(angle, positions[..., 0, :])
-        return torch.cat((root, *(join(block) for block in blocks), contacts), dim=-1)
+        back, now = -angle[..., :-1], joints[..., :-1]
+        placed = turn_planes(now[1:] - on_ground(now[:1]), back)
+        velocities = turn_planes(joints.diff(dim=-1), back)
+        return from_planes(root.to(joints), placed, six, velocities, contacts)
 
 
 class HumanML3DLayout(HumanML3DBlocks):
@@ -113,12 +121,15 @@ class HumanML3DLayout(HumanML3DBlocks):
 
     def encode(self, positions: Tensor, rotations: Tensor, skeleton: Skeleton, fps: float = 20.0) -> Tensor:
         """Return features (..., T-1, F); see `FeatureLayout.encode`."""
-        wide, local = positions.double(), rotations.double()
-        angle = heading(wide, skeleton.facing, fps)
-        tilt = multiply(about_y(-angle), local[..., 0, :])[..., None, :]
-        stored = torch.where(_below_root(skeleton, local), multiply(tilt, local), local)
-        contacts = find_contacts(wide, skeleton, fps)
-        return self.assemble(wide, angle, to_six(stored[..., 1:, :]), contacts).to(positions)
+        angle = heading(facing_joints(positions, skeleton.facing), FACING, fps)
+        joints, local = to_planes(positions), to_planes(rotations[..., :-1, :, :])
+        tilt = multiply_planes(turns_planes(-angle[..., :-1], local), local[:1])
+        children = [j for j, parent in enumerate(skeleton.parents) if parent == 0]
+        places = torch.tensor(children, device=local.device)
+        stored = local.index_copy(0, places, multiply_planes(tilt, local[children]))
+        root = self.root_channels(angle, positions[..., 0, :].double())
+        contacts = find_contacts(joints, skeleton, fps)
+        return self.assemble(root, joints, angle, six_planes(stored[1:]).to(joints), contacts)
 
     def decode(self, features: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
         """Return joints (..., T, J, 3) and local rotations (..., T, J, 4)."""

@@ -6,6 +6,7 @@ signs of hips and shoulders and turns the wrong way where it passes 180 degrees.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,8 +16,19 @@ from torch import Tensor
 from scalemogen.errors import UserError
 from scalemogen.motion.heading import facing_angle, smooth
 from scalemogen.motion.kinematics import inverse_kinematics
+from scalemogen.motion.layouts.base import FACING, facing_joints
 from scalemogen.motion.layouts.humanml3d import HumanML3DBlocks
-from scalemogen.motion.rotations import about_y, between, inverse, multiply, to_six, turn_about_y
+from scalemogen.motion.planes import (
+    inverse_planes,
+    multiply_planes,
+    six_planes,
+    squares,
+    swing_planes,
+    to_planes,
+    turn_planes,
+    turns_planes,
+)
+from scalemogen.motion.rotations import turn_about_y
 from scalemogen.skeletons import Skeleton
 
 SMOOTHING_FRAMES = 20.0
@@ -87,15 +99,19 @@ class PublishedHumanML3DLayout(HumanML3DBlocks):
             raise UserError(
                 f"layout {self.name} is not defined for skeleton {skeleton.name!r}; allowed: {', '.join(CONVENTIONS)}"
             )
-        wide = positions.double()
-        start = facing_angle(wide[..., :1, :, :], convention.facing)
-        wide = turn_about_y(wide, -start[..., None])
-        angle = _heading(wide, convention.facing)
-        feet = wide[..., list(skeleton.contacts), :].diff(dim=-3)
-        contacts = (feet.square().sum(-1) < convention.contact).to(wide)
-        features = self.assemble(wide, angle, to_six(_swings(wide, angle, convention, skeleton.parents)), contacts)
-        turn = torch.asin(torch.sin(features[..., :1]))
-        return torch.cat((turn, features[..., 1:]), dim=-1).to(positions)
+        seen = facing_joints(positions, convention.facing)
+        start = facing_angle(seen[..., :1, :, :], FACING)
+        angle = _heading(turn_about_y(seen, -start[..., None]))
+        joints = to_planes(positions)
+        now = joints[..., :-1]
+        bones = turn_planes(now[1:] - now[list(skeleton.parents[1:])], -start)
+        swings = _swings(bones, angle[..., :-1], convention.axes, skeleton.parents)
+        angle = angle + start
+        root = self.root_channels(angle, positions[..., 0, :].double())
+        root = torch.cat((torch.asin(torch.sin(root[:1])), root[1:]))
+        feet = joints[list(skeleton.contacts)].diff(dim=-1)
+        contacts = (squares(feet) < convention.contact).to(joints)
+        return self.assemble(root, joints, angle, six_planes(swings), contacts)
 
     def decode(self, features: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
         """Return joints (..., T, J, 3) and local rotations (..., T, J, 4) fitted to them, free of twist."""
@@ -104,14 +120,13 @@ class PublishedHumanML3DLayout(HumanML3DBlocks):
         return positions, inverse_kinematics(positions, offsets, skeleton.parents)
 
 
-def _heading(positions: Tensor, facing: tuple[int, int, int, int]) -> Tensor:
-    """Return the heading (..., T) in (-pi, pi], with its jumps, from joints (..., T, J, 3).
+def _heading(seen: Tensor) -> Tensor:
+    """Return the heading (..., T) in (-pi, pi], with its jumps, from the joints (..., T, 4, 3) of `facing_joints`.
 
     Left and right hip are exchanged; the first frame is set to 0 whatever it shows.
     """
-    left_hip, right_hip, left_shoulder, right_shoulder = facing
-    across = positions[..., left_hip, :] - positions[..., right_hip, :]
-    across = across + positions[..., right_shoulder, :] - positions[..., left_shoulder, :]
+    left_hip, right_hip, left_shoulder, right_shoulder = seen.unbind(-2)
+    across = left_hip - right_hip + right_shoulder - left_shoulder
     across = across / torch.linalg.vector_norm(across, dim=-1, keepdim=True)
     forward_x = smooth(across[..., 2], SMOOTHING_FRAMES)
     forward_z = smooth(-across[..., 0], SMOOTHING_FRAMES)
@@ -119,18 +134,16 @@ def _heading(positions: Tensor, facing: tuple[int, int, int, int]) -> Tensor:
     return torch.cat((torch.zeros_like(angle[..., :1]), angle[..., 1:]), dim=-1)
 
 
-def _swings(positions: Tensor, angle: Tensor, convention: _Convention, parents: tuple[int, ...]) -> Tensor:
-    """Return rotations (..., T, J-1, 4): each bone's swing out of its rest direction, within the swing before it.
+def _swings(bones: Tensor, angle: Tensor, axes: Sequence[Sequence[int]], parents: tuple[int, ...]) -> Tensor:
+    """Return rotations (J-1, 4, ...): the swing of each bone (J-1, 3, ...) out of its axis, within the one before it.
 
     The first child of a joint continues its chain; any other, and every child of the root, starts a new chain from
-    the inverse of the heading.
+    the inverse of the heading (...).
     """
-    bones = positions[..., 1:, :] - positions[..., list(parents[1:]), :]
-    swings = between(positions.new_tensor(convention.axes)[1:], bones)
-    start = about_y(-angle)[..., None, :]
-    before = torch.cat((start, swings), dim=-2)
+    swings = swing_planes(axes[1:], bones)
+    back = torch.cat((turns_planes(angle, swings), inverse_planes(swings)))
     sources = [
         parent if parent > 0 and parents.index(parent) == joint else 0
         for joint, parent in enumerate(parents[1:], start=1)
     ]
-    return multiply(inverse(before[..., sources, :]), swings)
+    return multiply_planes(back[sources], swings)

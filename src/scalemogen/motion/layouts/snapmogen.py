@@ -12,19 +12,30 @@ import torch
 from torch import Tensor
 
 from scalemogen.motion.heading import heading
-from scalemogen.motion.kinematics import global_rotations, local_rotations
+from scalemogen.motion.kinematics import local_rotations
 from scalemogen.motion.layouts.base import (
+    FACING,
     ROOT,
     FeatureLayout,
     assign_channels,
     check_contacts,
     consecutive,
+    facing_joints,
     find_contacts,
-    join,
     joint_count,
     split,
 )
-from scalemogen.motion.rotations import about_y, from_six, multiply, to_six, turn_about_y
+from scalemogen.motion.planes import (
+    chain_planes,
+    from_planes,
+    multiply_planes,
+    on_ground,
+    six_planes,
+    to_planes,
+    turn_planes,
+    turns_planes,
+)
+from scalemogen.motion.rotations import about_y, from_six, multiply, turn_about_y
 from scalemogen.skeletons import Skeleton
 
 FIXED = 4
@@ -61,15 +72,14 @@ class SnapMoGenLayout(FeatureLayout):
 
     def encode(self, positions: Tensor, rotations: Tensor, skeleton: Skeleton, fps: float = 20.0) -> Tensor:
         """Return features (..., T-1, F); see `FeatureLayout.encode`."""
-        wide = positions.double()
-        angle = heading(wide, skeleton.facing, fps)
-        flat = wide.new_tensor([1.0, 0.0, 1.0])
-        placed = turn_about_y(wide - wide[..., :1, :] * flat, -angle[..., None])
-        turned = multiply(about_y(-angle)[..., None, :], global_rotations(rotations.double(), skeleton.parents))
-        blocks = (to_six(turned)[..., :-1, :, :], placed[..., :-1, :, :], placed.diff(dim=-3))
-        root = self.root_channels(angle, wide[..., 0, :])
-        contacts = find_contacts(wide, skeleton, fps)
-        return torch.cat((root, *(join(block) for block in blocks), contacts), dim=-1).to(positions)
+        angle = heading(facing_joints(positions, skeleton.facing), FACING, fps)
+        joints, local = to_planes(positions), to_planes(rotations[..., :-1, :, :])
+        placed = turn_planes(joints - on_ground(joints[:1]), -angle)
+        turned = multiply_planes(turns_planes(-angle[..., :-1], local), local[:1])
+        six = six_planes(chain_planes(torch.cat((turned, local[1:])), skeleton.parents)).to(joints)
+        root = self.root_channels(angle, positions[..., 0, :].double()).to(joints)
+        contacts = find_contacts(joints, skeleton, fps)
+        return from_planes(root, six, placed[..., :-1], placed.diff(dim=-1), contacts)
 
     def positions(self, features: Tensor) -> Tensor:
         """Return joints (..., T, J, 3) from the stored positions and the root's path."""
