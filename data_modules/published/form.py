@@ -15,20 +15,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from scalemogen.data_modules.base import Loading
 from scalemogen.data_modules.sources import MotionFiles
 from scalemogen.data_modules.store import Origin, Quarantined
 from scalemogen.data_modules.table import Entry
 from scalemogen.errors import UserError
 from scalemogen.files import digest_bytes, digest_json
 from scalemogen.motion import Normaliser, get_layout
+from scalemogen.motion.layouts.units import METRES, metres_scale
 from scalemogen.motion.normaliser import STEADY
 from scalemogen.skeletons import get_skeleton
 
 Report = Callable[[str, str, str], None]
 """Takes (clip, reason, detail) of what is set aside: `StoreWriter.quarantine`."""
-
-LENGTHS = ("step", "height", "positions", "velocities")
-"""Channel groups that are measured in the unit of length."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,6 @@ class Form:
         skeleton: name of the skeleton.
         layout: feature layout.
         fps: frames per second.
-        metres: length of the files' unit.
         unit: frames to a multiple of which the field's loaders cut clips.
         min_frames: fewest frames of an item.
         max_frames: most frames that the field's loaders keep of an item.
@@ -51,7 +49,6 @@ class Form:
     skeleton: str
     layout: str
     fps: float
-    metres: float
     unit: int
     min_frames: int
     max_frames: int
@@ -65,17 +62,19 @@ class Form:
     @cached_property
     def scale(self) -> NDArray[np.float32]:
         """(F,) factors that turn the files' features into the layout's, which is in metres."""
-        groups = get_layout(self.layout).groups(get_skeleton(self.skeleton))
-        factors = np.ones(self.width, np.float32)
-        for group in LENGTHS:
-            factors[list(groups[group])] = self.metres
+        factors: NDArray[np.float32] = metres_scale(self.skeleton, self.layout).float().numpy()
         return factors
+
+    @property
+    def loading(self) -> Loading:
+        """Lengths as the field's loaders choose and cut them."""
+        return Loading(max_frames=self.max_frames, min_frames=self.min_frames)
 
     @property
     def protocol(self) -> dict[str, Any]:
         """What an evaluation in the manner of the field must know, as plain values."""
         return {
-            "metres_per_unit": self.metres,
+            "metres_per_unit": METRES[self.skeleton],
             "unit_frames": self.unit,
             "min_frames": self.min_frames,
             "max_frames": self.max_frames,

@@ -30,7 +30,6 @@ HUMANML3D = Form(
     skeleton="humanml3d",
     layout="humanml3d-published",
     fps=20.0,
-    metres=1.0,
     unit=4,
     min_frames=40,
     max_frames=196,
@@ -46,8 +45,6 @@ KIT = Form(
     skeleton="kit",
     layout="humanml3d-published",
     fps=12.5,
-    # The unit of the MMM body model as the field's tools read it: 480 of it are 0.75 m.
-    metres=0.75 / 480,
     unit=4,
     min_frames=24,
     max_frames=196,

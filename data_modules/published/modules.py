@@ -10,20 +10,15 @@ from typing import ClassVar
 from scalemogen.data_modules.base import Loading
 from scalemogen.data_modules.built import BuiltDataModule
 from scalemogen.data_modules.published.building import Statistics, build_published
-from scalemogen.data_modules.published.form import Form, PublishedSet
+from scalemogen.data_modules.published.form import PublishedSet
 from scalemogen.data_modules.published.humanml3d import HumanML3DSet, KITSet
 from scalemogen.data_modules.published.snapmogen import SnapMoGenSet
 from scalemogen.data_modules.store import FORMAT
 from scalemogen.files import digest_json
 
-
-def _loading(form: Form) -> Loading:
-    return Loading(max_frames=form.max_frames, min_frames=form.min_frames)
-
-
-HUMANML3D_LOADING = _loading(HumanML3DSet.form)
-KIT_LOADING = _loading(KITSet.form)
-SNAPMOGEN_LOADING = _loading(SnapMoGenSet.form)
+HUMANML3D_LOADING = HumanML3DSet.form.loading
+KIT_LOADING = KITSet.form.loading
+SNAPMOGEN_LOADING = SnapMoGenSet.form.loading
 
 
 class Published(BuiltDataModule):

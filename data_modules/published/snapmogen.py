@@ -26,7 +26,6 @@ SNAPMOGEN = Form(
     skeleton="snapmogen",
     layout="snapmogen",
     fps=30.0,
-    metres=0.01,
     unit=8,
     min_frames=128,
     max_frames=320,

@@ -14,11 +14,9 @@ from torch import Tensor
 
 from scalemogen.errors import UserError
 from scalemogen.motion.layouts import get_layout
+from scalemogen.motion.layouts.units import metres_scale
 from scalemogen.motion.normaliser import Normaliser
 from scalemogen.skeletons import get_skeleton
-
-METRES = {"humanml3d": 1.0, "kit": 0.75 / 480, "snapmogen": 0.01}
-"""Length of the unit in which a data set's numbers, and so its evaluator's statistics, are published."""
 
 LOWEST, HIGHEST = 0.2, 2.0
 """Metres between which the mean height of a root must lie."""
@@ -111,9 +109,7 @@ def read_statistics(mean_file: Path, std_file: Path, data: str, layout: str) -> 
             raise UserError(f"{path} has shape {tuple(value.shape)}; features of {data} have ({width},)")
     if not bool((std > 0).all()):
         raise UserError(f"{paths[1]}: channel {int(std.argmin())} is {float(std.min()):g}; it must be positive")
-    scale = torch.ones_like(mean)
-    for name in ("step", "height", "positions", "velocities"):
-        scale[list(groups[name])] = METRES[data]
+    scale = metres_scale(data, layout)
     height = float((mean * scale)[groups["height"][0]])
     if not LOWEST <= height <= HIGHEST:
         raise UserError(

@@ -9,11 +9,6 @@ from scalemogen.data_modules.published import READERS
 from scalemogen.errors import UserError
 from scalemogen.evaluation import load_evaluator
 from scalemogen.evaluators import OFFICIAL
-from scalemogen.evaluators.published import METRES
-
-
-def test_units_are_those_in_which_the_data_sets_are_read() -> None:
-    assert {name: reader.form.metres for name, reader in READERS.items()} == METRES
 
 
 def test_there_is_an_evaluator_for_every_published_data_set() -> None:
