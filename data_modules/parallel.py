@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -27,9 +29,22 @@ def ordered_map(function: Callable[[_A], _B], items: Iterable[_A], processes: in
         yield from map(function, items)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin) as pool:
         source = iter(items)
         pending: deque[Future[_B]] = deque(pool.submit(function, item) for item in islice(source, 4 * processes))
         while pending:
             yield pending.popleft().result()
             pending.extend(pool.submit(function, item) for item in islice(source, 1))
+
+
+def _begin() -> None:
+    """Prepare a process: one thread for arithmetic, and an end when the process that started it is killed."""
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -22,7 +22,8 @@ class MotionFiles:
         digest: changes when a file is added, removed or edited (archive: by checksum; folder: by size and time).
 
     Raises:
-        UserError: the source is missing, no folder and no zip archive, or holds no such file.
+        UserError: the source is missing, no folder and no zip archive, holds no such file, or one whose name is not
+            UTF-8.
     """
 
     def __init__(self, source: str | Path, suffix: str = ".bvh") -> None:
@@ -39,6 +40,8 @@ class MotionFiles:
         if not listing:
             raise UserError(f"{self.source}: holds no {suffix} file")
         self.names = tuple(name for name, *_ in listing)
+        if odd := [name for name in self.names if any("\ud800" <= letter <= "\udfff" for letter in name)]:
+            raise UserError(f"{self.source}: the name of file {odd[0]!a} is not UTF-8; rename it")
         self.digest = digest_json(listing)
 
     def _list_folder(self) -> list[tuple[str, int, int]]:

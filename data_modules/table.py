@@ -14,6 +14,11 @@ from scalemogen.errors import UserError
 COLUMNS = ("clip", "file", "split", "caption")
 """Columns that the table must have; all others become attributes of the clip."""
 
+BYTES_KEPT = "surrogateescape"
+"""Error handler for reading texts: one caption in another encoding does not spoil the others."""
+
+NOT_UTF8 = "text not UTF-8"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -38,17 +43,21 @@ def read_table(path: str | Path) -> tuple[list[Entry], list[Quarantined]]:
     """Read a captions table.
 
     Returns:
-        The usable clips in the order of their first lines, and those set aside: without id, file or split, in two
-        splits, or one id for two files.
+        The usable clips in the order of their first lines, and what is set aside: lines that are not UTF-8, and clips
+        without id, file or split, in two splits, or with one id for two files.
 
     Raises:
-        UserError: the table cannot be read, is not UTF-8, or lacks a column.
+        UserError: the table cannot be read, lacks a column, or has one whose name is not UTF-8.
     """
     path = Path(path)
     grouped: dict[str, list[dict[str, str]]] = {}
     faults: list[Quarantined] = []
-    for number, line in enumerate(_read_lines(path), start=2):
-        if not line["clip"]:
+    for number, line in _read_lines(path):
+        if odd := [column for column, value in line.items() if not is_text(value)]:
+            clip = line["clip"] if "clip" not in odd else ""
+            told = f"{path.name} line {number}"
+            faults.append(Quarantined(clip or told, NOT_UTF8, f"{told}, {', '.join(odd)}; the line is left out"))
+        elif not line["clip"]:
             faults.append(Quarantined(f"{path.name} line {number}", "no id"))
         else:
             grouped.setdefault(line["clip"], []).append(line)
@@ -73,9 +82,15 @@ def _fault(lines: list[dict[str, str]]) -> tuple[str, str] | None:
     return None
 
 
-def _read_lines(path: Path) -> list[dict[str, str]]:
+def is_text(value: str) -> bool:
+    """Return whether a text that was read with the error handler `BYTES_KEPT` held UTF-8 and nothing else."""
+    return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _read_lines(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Return the lines of a table with their numbers in the file; bytes that are no UTF-8 stay in them."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding="utf-8-sig", errors=BYTES_KEPT, newline="") as file:
             reader = csv.DictReader(file, restval="")
             names = [name.strip() for name in reader.fieldnames or []]
             missing = [column for column in COLUMNS if column not in names]
@@ -84,11 +99,11 @@ def _read_lines(path: Path) -> list[dict[str, str]]:
                     f"{path}: no column {', '.join(map(repr, missing))}; found {', '.join(names) or 'an empty file'};"
                     f" needed {', '.join(COLUMNS)}"
                 )
+            if odd := [name for name in names if not is_text(name)]:
+                raise UserError(f"{path}: the name of column {odd[0]!a} is not UTF-8; save the table as UTF-8")
             reader.fieldnames = names
-            return [{name: (line[name] or "").strip() for name in names} for line in reader]
+            return [(reader.line_num, {name: (line[name] or "").strip() for name in names}) for line in reader]
     except FileNotFoundError:
         raise UserError(f"{path}: no such captions table") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 (byte {error.start}); save the table as UTF-8") from error
     except (OSError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
+        raise UserError(f"{path}: cannot be read as a table in UTF-8 ({error})") from error

@@ -26,7 +26,7 @@ from scalemogen.data_modules.store import (
     write_quarantine,
 )
 from scalemogen.errors import UserError
-from scalemogen.files import atomic_path
+from scalemogen.files import work_folder
 from scalemogen.motion import Normaliser, get_layout
 from scalemogen.skeletons import Skeleton
 
@@ -86,8 +86,7 @@ class StoreWriter:
         if self.path.exists() and not ((self.path / DESCRIPTION).is_file() or _is_empty(self.path)):
             raise UserError(f"{self.path} is there and is no motion store: it is not replaced; give another folder")
         with ExitStack() as stack:
-            self._folder = stack.enter_context(atomic_path(self.path))
-            self._folder.mkdir()
+            self._folder = stack.enter_context(work_folder(self.path))
             self._features = ColumnWriter(self._folder / "features.npy", np.float32, (self._width,))
             self._starts = ColumnWriter(self._folder / "starts.npy", np.int64)
             self._lengths = ColumnWriter(self._folder / "lengths.npy", np.int64)

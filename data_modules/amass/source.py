@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from scalemogen.data_modules.amass.archives import read_arrays
 from scalemogen.data_modules.amass.body import Body, read_bodies
 from scalemogen.data_modules.amass.clips import WHOLE, Row, read_index, to_features
 from scalemogen.data_modules.amass.takes import read_take
@@ -181,36 +182,47 @@ def make_part(take: Take, bodies: Mapping[str, Body]) -> dict[str, tuple[str, st
     Returns:
         Reason and detail by clip: of what could not be made, or was made of fewer frames than the index says.
     """
-    if not take.part.is_file():
+    told = _told(take.part)
+    if told is None:
         arrays, told = _features(take, bodies)
         with atomic_path(take.part) as temporary, temporary.open("wb") as file:
             np.savez(file, **{FAULTS: np.array(json.dumps(told)), **arrays})  # type: ignore[arg-type]
-    with np.load(take.part, allow_pickle=False) as kept:
-        return {clip: (reason, detail) for clip, (reason, detail) in json.loads(kept[FAULTS].item()).items()}
+    return told
+
+
+def _told(part: Path) -> dict[str, tuple[str, str]] | None:
+    """Return the reasons in a part; None if it is not there, or damaged."""
+    try:
+        found, _ = read_arrays(part, [FAULTS])
+        return {clip: (reason, detail) for clip, (reason, detail) in json.loads(found[FAULTS].item()).items()}
+    except (ValueError, KeyError):
+        return None
 
 
 FAULTS = "faults"
 """Name of the reasons in a part, beside the names of clips."""
 
 
-def _features(take: Take, bodies: Mapping[str, Body]) -> tuple[dict[str, NDArray[np.float32]], dict[str, list[str]]]:
+def _features(
+    take: Take, bodies: Mapping[str, Body]
+) -> tuple[dict[str, NDArray[np.float32]], dict[str, tuple[str, str]]]:
     skeleton = get_skeleton("humanml3d")
     arrays: dict[str, NDArray[np.float32]] = {}
-    told: dict[str, list[str]] = {}
+    told: dict[str, tuple[str, str]] = {}
     try:
         joints = read_take(take.path, bodies)
     except Unusable as error:
-        return arrays, {clip: [error.reason, error.detail] for clip in take.clips}
+        return arrays, dict.fromkeys(take.clips, (error.reason, error.detail))
     for row in take.rows:
         for clip in sorted(take.clips & {row.clip, MIRRORED + row.clip}):
             try:
                 cut, note = row.cut(joints)
                 arrays[clip] = to_features(cut if clip == row.clip else mirror_positions(cut, skeleton)).numpy()
             except Unusable as error:
-                told[clip] = [error.reason, error.detail]
+                told[clip] = (error.reason, error.detail)
             else:
                 if note:
-                    told[clip] = ["range outside", note]
+                    told[clip] = ("range outside", note)
     return arrays, told
 
 

@@ -149,7 +149,7 @@ class PublishedSet(ABC):
         faults: list[Quarantined] = []
         for split, name in self.lists.items():
             try:
-                names = [line.strip() for line in (self.source / name).read_text("utf-8").splitlines()]
+                names = [line.strip() for line in (self.source / name).read_text("utf-8-sig").splitlines()]
             except OSError as error:
                 faults.append(Quarantined(name, "unreadable list", error.strerror or str(error)))
                 continue

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from scalemogen.data_modules.published.form import Form, PublishedSet, Report, Unusable
 from scalemogen.data_modules.store import Origin
-from scalemogen.data_modules.table import Entry
+from scalemogen.data_modules.table import NOT_UTF8, Entry
 from scalemogen.errors import UserError
 from scalemogen.files import digest_json
 
@@ -152,7 +152,7 @@ class HumanML3DSet(PublishedSet):
         try:
             text = self._texts.read(file).decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise Unusable("text not UTF-8", f"{file}, byte {error.start}") from error
+            raise Unusable(NOT_UTF8, f"{file}, byte {error.start}") from error
         except UserError as error:
             raise Unusable("unreadable text", str(error)) from error
         found = []

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from scalemogen.data_modules.published.form import Form, PublishedSet, Report, Unusable
 from scalemogen.data_modules.store import Origin
-from scalemogen.data_modules.table import Entry
+from scalemogen.data_modules.table import BYTES_KEPT, NOT_UTF8, Entry, is_text
 from scalemogen.errors import UserError
 from scalemogen.files import digest_bytes, digest_json
 
@@ -81,10 +81,10 @@ class SnapMoGenSet(PublishedSet):
         """The captions of every clip.
 
         Raises:
-            UserError: the file is missing, not UTF-8, or no JSON object.
+            UserError: the file is missing or no JSON object.
         """
         try:
-            value = json.loads(self._text.decode("utf-8-sig"))
+            value = json.loads(self._text.decode("utf-8-sig", BYTES_KEPT))
         except ValueError as error:
             raise UserError(f"{self.source / CAPTIONS}: not JSON in UTF-8 ({error})") from error
         if not isinstance(value, dict):
@@ -117,9 +117,12 @@ class SnapMoGenSet(PublishedSet):
             found = told.get(key, [])
             if not _is_list_of_strings(found):
                 raise Unusable("malformed caption", f"{key!r} is no list of sentences in {CAPTIONS}")
-            kept = [caption for caption in found if caption.strip()]
-            if len(kept) < len(found):
-                report(name, "empty caption", f"{len(found) - len(kept)} of {key!r}; left out")
+            readable = [caption for caption in found if is_text(caption)]
+            if len(readable) < len(found):
+                report(name, NOT_UTF8, f"{len(found) - len(readable)} of {key!r}; left out")
+            kept = [caption for caption in readable if caption.strip()]
+            if len(kept) < len(readable):
+                report(name, "empty caption", f"{len(readable) - len(kept)} of {key!r}; left out")
             captions += kept
             writers += [writer] * len(kept)
         if not captions:

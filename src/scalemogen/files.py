@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -40,6 +42,33 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         else:
             with suppress(OSError):  # never over the error that is on its way
                 temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def work_folder(path: str | Path) -> Iterator[Path]:
+    """`atomic_path` for a folder that takes long to fill: makes it, and clears away what killed processes left.
+
+    Raises:
+        UserError: see `atomic_path`.
+    """
+    name, suffix = (glob.escape(part) for part in (Path(path).name, Path(path).suffix))
+    with atomic_path(path) as folder:
+        for left in folder.parent.glob(f".{name}.{'[0-9a-f]' * 8}.tmp{suffix}"):
+            with suppress(OSError), _locked(left):  # whoever still works on it holds its lock
+                shutil.rmtree(left)
+        folder.mkdir()
+        with _locked(folder):
+            yield folder
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _replace_folder(temporary: Path, target: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scalemogen.errors import UserError
-from scalemogen.files import atomic_path, digest_bytes, digest_json
+from scalemogen.files import atomic_path, digest_bytes, digest_json, work_folder
 
 
 def test_a_file_appears_whole_in_a_new_folder(tmp_path: Path) -> None:
@@ -30,6 +30,22 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
             (temporary / name).touch()
     assert os.listdir(target) == ["new"]
     assert os.listdir(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize("name", ["store", "st[o]re.v1"])
+def test_what_killed_processes_left_is_cleared_and_what_others_work_on_is_not(tmp_path: Path, name: str) -> None:
+    left, other = tmp_path / f".{name}.0123abcd.tmp{Path(name).suffix}", tmp_path / ".other.0123abcd.tmp"
+    for folder in (left, other):
+        folder.mkdir()
+        (folder / "half").touch()
+    with work_folder(tmp_path / name) as first:
+        assert not left.exists()
+        (first / "mine").touch()
+        with work_folder(tmp_path / name) as second:
+            (second / "theirs").touch()
+        assert os.listdir(first) == ["mine"]
+    assert os.listdir(tmp_path / name) == ["mine"]
+    assert sorted(os.listdir(tmp_path)) == sorted([".other.0123abcd.tmp", name])
 
 
 def write(target: Path, error: BaseException, folder: bool = False) -> None:

@@ -154,8 +154,20 @@ def test_a_table_may_start_with_a_byte_order_mark_and_hold_commas(tmp_path: Path
 
 def test_other_encodings_and_missing_tables_are_named(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
-    table.write_bytes("clip,file,split,caption\na,b,train,fröhlich".encode("latin-1"))
-    with pytest.raises(UserError, match=r"t.csv: not UTF-8"):
+    lines = ["clip,file,split,caption", "a,b,train,happy", "a,b,train,fröhlich", "c,d,train,fröhlich", "ü,e,val,calm"]
+    table.write_bytes("\n".join([*lines, "f,g,val,fein"]).encode("latin-1"))
+    entries, faults = read_table(table)
+    assert [(entry.clip, entry.captions) for entry in entries] == [("a", ("happy",)), ("f", ("fein",))]
+    assert [str(fault) for fault in faults] == [
+        "a: text not UTF-8 (t.csv line 3, caption; the line is left out)",
+        "c: text not UTF-8 (t.csv line 4, caption; the line is left out)",
+        "t.csv line 5: text not UTF-8 (t.csv line 5, clip; the line is left out)",
+    ]
+    table.write_bytes("clip,file,split,caption,größe\na,b,train,happy,1".encode("latin-1"))
+    with pytest.raises(UserError, match=r"t.csv: the name of column 'gr.*' is not UTF-8; save the table as UTF-8"):
+        read_table(table)
+    table.write_bytes("\n".join(lines).encode("utf-16"))
+    with pytest.raises(UserError, match=r"t.csv: "):
         read_table(table)
     with pytest.raises(UserError, match="no such captions table"):
         read_table(tmp_path / "none.csv")

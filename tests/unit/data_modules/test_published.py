@@ -127,7 +127,7 @@ def damage_humanml3d(tmp_path: Path) -> Path:
     (source / "texts" / "000013.txt").write_bytes("une personne s'arr\xeate#x/X#0.0#0.0".encode("latin-1"))
     # 000013 is the last training clip: it goes on in train, and one clip of each split is listed twice.
     train = (source / "train.txt").read_text()
-    (source / "train.txt").write_text(f"{train}000000\n\n")
+    (source / "train.txt").write_text(f"\ufeff{train}000000\n\n", "utf-8")
     (source / "test.txt").write_text("000015\n000014\n")
     return source
 
@@ -251,8 +251,9 @@ def test_damaged_snapmogen_is_named(tmp_path: Path) -> None:
     captions = {clip: snapmogen_captions(clip) for clip in ("gp_1#0#140", "gp_1#200#400", "gp_2#0#20", "gp_8#0#10")}
     captions["gp_5#0#10"] = {"manual": "one string"}  # type: ignore[dict-item]
     captions["gp_6#0#10"] = {"manual": [""], "gpt": []}
-    captions["gp_7#0#10"] = {"manual": ["", "fine"], "gpt": []}
-    (source / "all_caption_clean.json").write_text(json.dumps(captions))
+    captions["gp_7#0#10"] = {"manual": ["", "fine", "l\xe9ger"], "gpt": ["l\xe9ger"]}
+    text = json.dumps(captions, ensure_ascii=False)
+    (source / "all_caption_clean.json").write_bytes(text.encode("latin-1"))
     (source / "renamed_feats" / "gp_2.npy").unlink()
     (source / "data_split_info" / "test_ids.txt").write_bytes(b"\xff\xfe")
     store = build(tmp_path / "store", SnapMoGenSet(source))
@@ -267,9 +268,12 @@ def test_damaged_snapmogen_is_named(tmp_path: Path) -> None:
         ("gp_5#0#10", "malformed caption"),
         ("gp_6#0#10", "empty caption"),
         ("gp_6#0#10", "no caption"),
+        ("gp_7#0#10", "text not UTF-8"),
         ("gp_7#0#10", "empty caption"),
+        ("gp_7#0#10", "text not UTF-8"),
     ]
-    (source / "all_caption_clean.json").write_bytes(b'{"a": "\xe9"}')
+    assert store.captions(1) == ["fine"]
+    (source / "all_caption_clean.json").write_bytes(text.encode("utf-16"))
     with pytest.raises(UserError, match=r"all_caption_clean\.json: not JSON in UTF-8"):
         build(tmp_path / "store", SnapMoGenSet(source))
 
