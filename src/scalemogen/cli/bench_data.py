@@ -17,19 +17,28 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
+from torch.utils.flop_counter import FlopCounterMode
 
 from scalemogen.cli.bench import Figure, median_seconds
+from scalemogen.contracts import TokenSpec
 from scalemogen.data_modules import BucketSampler, Loading, MotionStore, Origin, Stored, StoreWriter
 from scalemogen.data_modules.writer import TRAIN
 from scalemogen.motion import get_layout
+from scalemogen.scales import scales_from_count
 from scalemogen.skeletons import get_skeleton
 from scalemogen.synthetic import generate_clip
+from scalemogen.tokenizer import MotionTokenizer
 
 PROCESSES = 4
 DENSE_CLIPS = 1500
 """Clips of the store whose every frame is read: about 190 MB."""
 
-BATCH = 32
+BATCH, FRAMES = 64, 196
+"""Clips of a batch and frames of the longest, in the paper's tokenizer recipe for HumanML3D."""
+
+COUNTED_FRAMES = 28
+"""Of the clip on which the arithmetic of a training step is counted; it grows with clips and frames."""
+
 WARM_BATCHES = 12
 CAPTION = "a person walks forward"
 
@@ -45,7 +54,7 @@ def measure(clips: int, repeats: int) -> list[Figure]:
         large, dense = Path(folder) / "large", Path(folder) / "dense"
         generate_store(large, clips, noise=False)
         generate_store(dense, DENSE_CLIPS, noise=True)
-        return [*_large(large, repeats), *_loader(dense), *_memory(dense), *_features(repeats)]
+        return [*_large(large, repeats), *_loader(dense), _step(), *_memory(dense), *_features(repeats)]
 
 
 def generate_store(path: Path, clips: int, *, noise: bool) -> None:
@@ -96,7 +105,7 @@ def _large(path: Path, repeats: int) -> list[Figure]:
     store = MotionStore.open(path)
 
     def first_batch() -> None:
-        lengths = np.minimum(np.asarray(store.lengths), 196)
+        lengths = np.minimum(np.asarray(store.lengths), FRAMES)
         next(iter(BucketSampler(lengths, batch_size=BATCH)))
 
     def from_nothing() -> None:
@@ -119,15 +128,37 @@ def opened(path: Path, repeats: int) -> float:
 
 def _loader(path: Path) -> list[Figure]:
     figures = []
-    for speed, batches in ((0.0, 60), (0.25, 4)):
+    for speed, batches in ((0.0, 20), (0.25, 4)):
         loader = Stored(str(path), loading=Loading(batch_size=BATCH, speed=speed)).train_dataloader()
         taken = iter(loader)
         next(taken)
-        start = time.perf_counter()
+        start = time.process_time()
         count = sum(1 for _ in islice(taken, batches - 1))
-        what = "with changes of speed" if speed else f"of {BATCH} clips, 40 to 196 frames"
-        figures.append(Figure(f"loader in one process, {what}", count / (time.perf_counter() - start), "batches/s"))
+        what = "with changes of speed" if speed else f"of {BATCH} clips, 40 to {FRAMES} frames"
+        seconds = time.process_time() - start
+        figures.append(Figure(f"loader in one process, {what}, by its CPU time", count / seconds, "batches/s"))
     return figures
+
+
+def _step() -> Figure:
+    """Count the arithmetic of a training step of the full-size tokenizer, forwards and backwards."""
+    skeleton, layout, cell = get_skeleton("humanml3d"), "humanml3d", 4
+    spec = TokenSpec(
+        bits=24,
+        scales=scales_from_count(11, FRAMES // cell, skeleton.chain("inner-to-outer")),
+        cells=FRAMES // cell,
+        parts=len(skeleton.parts),
+        frames_per_cell=cell,
+        skeleton=skeleton.name,
+        skeleton_digest=skeleton.digest,
+        layout=layout,
+    )
+    clip = torch.zeros(1, COUNTED_FRAMES, get_layout(layout).width(skeleton))
+    with FlopCounterMode(display=False) as counter:
+        MotionTokenizer(spec, skeleton)(clip, torch.tensor([COUNTED_FRAMES])).reconstruction.mean().backward()
+    operations = counter.get_total_flops() * BATCH * FRAMES / COUNTED_FRAMES
+    what = f"arithmetic of a training step of the full-size tokenizer, {BATCH} clips of {FRAMES} frames"
+    return Figure(what, operations / 1e12, "TFLOP")
 
 
 def _memory(path: Path) -> list[Figure]:

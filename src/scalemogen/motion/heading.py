@@ -47,7 +47,8 @@ def smooth(values: Tensor, sigma: float) -> Tensor:
     padded = nnf.pad(rows, (radius, radius), mode="replicate")
     size = padded.shape[-1]
     spectrum = torch.fft.rfft(padded) * torch.fft.rfft(kernel / kernel.sum(), size)
-    return torch.fft.irfft(spectrum, size)[..., 2 * radius :].reshape(values.shape)
+    filtered: Tensor = torch.fft.irfft(spectrum, size)[..., 2 * radius :].reshape(values.shape)
+    return filtered
 
 
 def heading(positions: Tensor, facing: tuple[int, int, int, int], fps: float) -> Tensor:
