@@ -24,11 +24,11 @@ SENTENCES = (
     ("a person runs forward fast", 3.0),
     ("a person is turning ninety degrees to the left", 3.0),
     ("someone waves with the right hand", 4.0),
-    ("a person raises both arms", 3.0),
+    ("a person lifts both arms up over the head", 3.0),
     ("a person jumps up twice", 4.0),
     ("a man squats once", 3.0),
-    ("a person delivers one punch with the left arm", 2.5),
-    ("someone kicks forward with the right leg", 2.5),
+    ("a person punches with the left fist", 3.0),
+    ("someone kicks forward with the right leg", 3.0),
     ("a person is taking one bow", 3.0),
 )
 MEASURE = ("--split=test", "--repeats=1", "--no-multimodality")
