@@ -27,7 +27,7 @@ JUNK = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", b"\x00" * 4096, b"\r\n" * 4096,
 )  # fmt: skip
 """Bytes that are no HTTP."""
-METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD")
+METHODS = (*["POST"] * 10, "GET", "GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD")
 
 
 def requests(name: str) -> Iterator[tuple[str, str, bytes, str]]:

@@ -6,13 +6,18 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
+
+from scalemogen.serving import Impatient
 
 PATIENCE = 60.0
 WALK = {"text": "a person walks", "seconds": 1.2, "seed": 3}
@@ -53,3 +58,20 @@ def server(model: Path, folder: Path, *options: str) -> Iterator[tuple[str, subp
         process.terminate()
         process.wait(PATIENCE)
         process.stdout.close()
+
+
+@contextmanager
+def listening(app: FastAPI, http: type[Impatient] = Impatient) -> Iterator[str]:
+    """Serve on a free port from a thread; gives the address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", http=http))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    end = time.monotonic() + PATIENCE
+    while not server.started:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE)

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     import uvicorn
 
     from scalemogen.pipeline import TextToMotion
-    from scalemogen.serving import Limits, create_app, is_loopback
+    from scalemogen.serving import Impatient, Limits, create_app, is_loopback
 
     limits = Limits(queue=args.queue, batch=args.batch, rate=args.rate, keep=args.keep)
     with _listen(args.host, args.port) as listener:
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         config = uvicorn.Config(
             app,
             access_log=False,
-            http="h11",
+            http=Impatient,
             ws="none",
             log_level="warning",
             limit_concurrency=CONNECTIONS,

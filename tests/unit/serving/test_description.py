@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 import schemathesis
-import uvicorn
-from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -21,7 +14,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from helpers.serving import PATIENCE
+from helpers.serving import listening
 from scalemogen.pipeline import TextToMotion
 from scalemogen.serving import Limits, create_app
 
@@ -33,23 +26,6 @@ CHECKS = [
     negative_data_rejection,
 ]
 EXAMPLES = 25
-
-
-@contextmanager
-def listening(app: FastAPI) -> Iterator[str]:
-    """Serve on a free port from a thread; gives the address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    end = time.monotonic() + PATIENCE
-    while not server.started:
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(PATIENCE)
 
 
 @pytest.mark.slow
