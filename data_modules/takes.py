@@ -74,7 +74,7 @@ class Takes:
         windows: how long takes are cut.
 
     Raises:
-        UserError: options that exclude each other.
+        UserError: options that exclude each other, or a frame rate outside 0 to 1000.
     """
 
     source: str | Path
@@ -94,6 +94,8 @@ class Takes:
             raise UserError("captions come from a table or from file names, not from both")
         if self.skeleton and self.joint_map:
             raise UserError(f"the map {self.joint_map} names its skeleton; leave out the skeleton {self.skeleton}")
+        if not 0 < self.fps < 1000:
+            raise UserError(f"{self.fps:g} frames per second: above 0 and below 1000 needed")
 
     @property
     def options(self) -> dict[str, Any]:

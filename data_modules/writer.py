@@ -183,11 +183,12 @@ class StoreWriter:
             column.close()
 
     def _finish(self) -> None:
+        first = f"; the first of {len(self.quarantined)} faults: {self.quarantined[0]}" if self.quarantined else ""
         if not self._split_of:
-            first = f"; the first of {len(self.quarantined)} faults: {self.quarantined[0]}" if self.quarantined else ""
             raise UserError(f"{self.path}: no clip can be used{first}")
         if TRAIN not in self._digests:
-            raise UserError(f"{self.path}: no clip is in the split {TRAIN!r}; there are {', '.join(self._digests)}")
+            there = ", ".join(self._digests)
+            raise UserError(f"{self.path}: no clip is in the split {TRAIN!r}; there are {there}{first}")
         normaliser = self._normaliser or self._moments.normaliser(get_layout(self._layout), self._skeleton)
         facts = DataFacts(
             name=self._origin.name,

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.lib.format import open_memmap, read_array
 from numpy.typing import NDArray
 
 from scalemogen.data_modules.base import Loading
@@ -173,9 +174,9 @@ class PublishedSet(ABC):
             raise Unusable("no file", f"{name}.npy is not in {self._arrays.source.name}")
         try:
             values: NDArray[Any] = (
-                np.load(self._arrays.source / file, mmap_mode="r", allow_pickle=False)
+                open_memmap(self._arrays.source / file, "r")
                 if self._arrays.source.is_dir()
-                else np.load(io.BytesIO(self._arrays.read(file)), allow_pickle=False)
+                else read_array(io.BytesIO(self._arrays.read(file)), allow_pickle=False)
             )
         except (OSError, ValueError, EOFError) as error:
             raise Unusable("unreadable file", f"{file}: {' '.join(str(error).split())}") from error
@@ -199,7 +200,8 @@ class PublishedSet(ABC):
         found = []
         for path in self.statistics_files:
             try:
-                values = np.load(path, allow_pickle=False)
+                with path.open("rb") as file:
+                    values = read_array(file, allow_pickle=False)
             except (OSError, ValueError, EOFError) as error:
                 raise UserError(
                     f"{path}: no readable statistics ({error}); --statistics computed needs none"

@@ -29,6 +29,7 @@ from scalemogen.data_modules import (
 )
 from scalemogen.data_modules.conversion import Floor, Layout
 from scalemogen.data_modules.published import READERS, Statistics
+from scalemogen.errors import UserError
 from scalemogen.skeletons.maps import MAPS
 
 SHOWN = 20
@@ -170,11 +171,16 @@ def run(args: argparse.Namespace) -> int:
 
     Returns:
         0; 1 if there is something to report and `--strict` was asked for.
+
+    Raises:
+        UserError: an option or a source cannot be used.
     """
     if args.command == "check":
         return _check(args)
     if args.command == "info":
         return _info(args)
+    if getattr(args, "workers", 0) < 0:
+        raise UserError(f"--workers {args.workers}: 0 for this process alone, or a number of processes")
     store: MotionStore = args.build(args)
     if not args.json:
         _print_faults("quarantined", store.quarantine)

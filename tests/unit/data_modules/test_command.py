@@ -103,6 +103,7 @@ def test_the_commands_of_the_page_about_data_are_understood() -> None:
         (["check", "nowhere"], "no motion store at nowhere"),
         (["synthetic", "--clips", "3", "--out", "x"], "3 synthetic clips: at least 20"),
         (["synthetic", "--clips", "30", "--layout", "x", "--out", "x"], "invalid choice: 'x'"),
+        (["synthetic", "--clips", "30", "--workers", "-1", "--out", "x"], "--workers -1: 0 for this process alone"),
         (["bvh", "--out", "x"], "the following arguments are required"),
         ([], "the following arguments are required"),
     ],

@@ -197,6 +197,9 @@ def test_published_statistics_are_stored_when_asked_for(tmp_path: Path) -> None:
     np.save(source / "Std.npy", np.ones(251))
     with pytest.raises(UserError, match=r"Std\.npy: shape \(251,\); 263"):
         build(tmp_path / "b", HumanML3DSet(source), statistics="published")
+    (source / "Mean.npy").write_bytes(b"Mean")
+    with pytest.raises(UserError, match=r"Mean\.npy: no readable statistics \(EOF: reading magic string"):
+        build(tmp_path / "b", HumanML3DSet(source), statistics="published")
     (source / "Mean.npy").unlink()
     with pytest.raises(UserError, match=r"Mean\.npy: no readable statistics"):
         build(tmp_path / "b", HumanML3DSet(source), statistics="published")
@@ -292,7 +295,7 @@ def test_a_failed_build_leaves_the_old_store(tmp_path: Path) -> None:
     source = write_humanml3d(tmp_path / "h", {"000000": 41, "000001": 53, "000002": 44})
     store = build(tmp_path / "store", HumanML3DSet(source))
     (source / "train.txt").write_text("000009\n")
-    with pytest.raises(UserError, match="no clip is in the split 'train'"):
+    with pytest.raises(UserError, match="'train'; there are val, test; the first of 1 faults: 000009: no file"):
         build(tmp_path / "store", HumanML3DSet(source))
     assert MotionStore.open(tmp_path / "store").facts.digest == store.facts.digest
     assert sorted(path.name for path in tmp_path.iterdir()) == ["h", "store"]

@@ -246,3 +246,9 @@ def test_the_data_module_takes_the_same(tmp_path: Path) -> None:
         module.path,
     }
     assert len(paths) == 4
+
+
+@pytest.mark.parametrize("fps", [0.0, -3.0, float("nan"), 1e5])
+def test_odd_frame_rates_are_refused_before_anything_is_read(tmp_path: Path, fps: float) -> None:
+    with pytest.raises(UserError, match="frames per second: above 0 and below 1000 needed"):
+        Takes(tmp_path / "nowhere", ORIGIN, fps=fps)
