@@ -16,6 +16,7 @@ from scalemogen.data_modules.generated import build_synthetic
 from scalemogen.data_modules.info import describe
 from scalemogen.data_modules.published import KIT, HumanML3D, SnapMoGen, build_published
 from scalemogen.data_modules.sampler import BucketSampler, OrderedSampler
+from scalemogen.data_modules.shards import Shards, export_shards
 from scalemogen.data_modules.speed import SpeedChange
 from scalemogen.data_modules.store import MotionStore, Origin, Quarantined
 from scalemogen.data_modules.stored import Stored
@@ -36,6 +37,7 @@ __all__ = [
     "OrderedSampler",
     "Origin",
     "Quarantined",
+    "Shards",
     "SnapMoGen",
     "SpeedChange",
     "StoreWriter",
@@ -49,5 +51,6 @@ __all__ = [
     "build_synthetic",
     "check_store",
     "describe",
+    "export_shards",
     "swap_sides",
 ]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import torch
 import torch.distributed as dist
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_info
@@ -16,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from scalemogen.contracts import DataFacts, MotionBatch
 from scalemogen.data_modules.dataset import Items, MotionDataset, balanced, random_crops, windows
+from scalemogen.data_modules.loader import TrainingLoader, loader_options
 from scalemogen.data_modules.sampler import BucketSampler, OrderedSampler
 from scalemogen.data_modules.speed import SpeedChange
 from scalemogen.data_modules.store import MotionStore
@@ -126,7 +126,8 @@ class MotionDataModule(LightningDataModule, ABC):
             items.frames, batch_size=loading.batch_size, weights=weights, rank=rank, world=world, seed=seed
         )
         change = SpeedChange(self.facts, loading.speed, loading.min_frames, loading.max_frames)
-        return self._loader(MotionDataset(self.store, items, change if loading.speed else None), sampler)
+        dataset = MotionDataset(self.store, items, change if loading.speed else None)
+        return TrainingLoader(dataset, sampler, workers=loading.workers, position=self._position)
 
     def val_dataloader(self) -> DataLoader[MotionBatch] | list[DataLoader[MotionBatch]]:
         """Return the split "val" in order; see `OrderedSampler`."""
@@ -148,7 +149,7 @@ class MotionDataModule(LightningDataModule, ABC):
         if not len(items):
             return []
         sampler = OrderedSampler(len(items), batch_size=self.loading.batch_size, rank=_rank(), world=world_size())
-        return self._loader(MotionDataset(self.store, items), sampler)
+        return DataLoader(MotionDataset(self.store, items), sampler=sampler, **loader_options(self.loading.workers))
 
     def _reported(self, split: str, items: Items) -> Items:
         if items.left_out:
@@ -158,15 +159,11 @@ class MotionDataModule(LightningDataModule, ABC):
             )
         return items
 
-    def _loader(self, dataset: MotionDataset, sampler: BucketSampler | OrderedSampler) -> DataLoader[MotionBatch]:
-        return DataLoader(
-            dataset,
-            sampler=sampler,
-            batch_size=None,
-            num_workers=self.loading.workers,
-            persistent_workers=self.loading.workers > 0,
-            pin_memory=torch.cuda.is_available(),
-        )
+    def _position(self) -> tuple[int, int] | None:
+        trainer = self.trainer
+        if trainer is None or not trainer.training:
+            return None
+        return trainer.current_epoch, trainer.fit_loop.batch_idx + 1
 
 
 def _rank() -> int:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from scalemogen.data_modules.base import MotionDataModule
 from scalemogen.data_modules.store import is_store
-from scalemogen.errors import UserError
+from scalemogen.files import locked
 
 
 class BuiltDataModule(MotionDataModule):
@@ -28,21 +23,6 @@ class BuiltDataModule(MotionDataModule):
         """Build the store unless it is there; the other processes of a machine wait for the one that builds."""
         if is_store(self.path):
             return
-        with _lock(self.path):
+        with locked(self.path):
             if not is_store(self.path):
                 self.build()
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock that belongs to `path`, without creating `path`."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o666)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from scalemogen.data_modules.store import MotionStore, Quarantined, SplitDigest
+from scalemogen.errors import UserError
 
 
 def features_fault(features: NDArray[np.float32], width: int) -> tuple[str, str] | None:
@@ -54,7 +55,7 @@ class StoreCheck:
 def check_store(store: MotionStore, progress: bool = False) -> StoreCheck:
     """Read a whole store and list what is wrong with it.
 
-    Looked for: NaN, infinite values, wrong widths, empty clips, rows outside the file, empty captions, duplicate
+    Looked for: NaN, infinite values, wrong widths, empty clips, features that cannot be read, empty captions, duplicate
     identifiers, unknown splits, unusable statistics, and splits whose content is not what their digest says.
 
     Args:
@@ -66,12 +67,18 @@ def check_store(store: MotionStore, progress: bool = False) -> StoreCheck:
     seen: set[str] = set()
     for index in tqdm(range(len(store)), "checking", unit="clip", disable=not progress):
         clip = store.ids[index]
+        try:
+            features = store.clip(index)
+        except UserError as error:
+            faults.append(Quarantined(clip, "unreadable features", str(error)))
+            features = np.empty((0, store.width), np.float32)
+        else:
+            if fault := features_fault(features, store.width):
+                faults.append(Quarantined(clip, *fault))
         faults += _clip_faults(store, index, clip, seen)
         seen.add(clip)
         if store.split_codes[index] < len(store.split_names):
-            digests[store.split(index)].update(
-                clip, store.clip(index), store.captions(index), store.raw_attributes(index)
-            )
+            digests[store.split(index)].update(clip, features, store.captions(index), store.raw_attributes(index))
     for name, digest in digests.items():
         if digest.result() != store.facts.digests.get(name):
             detail = f"{digest.result()} now, {store.facts.digests.get(name)} when built"
@@ -82,12 +89,6 @@ def check_store(store: MotionStore, progress: bool = False) -> StoreCheck:
 
 def _clip_faults(store: MotionStore, index: int, clip: str, seen: set[str]) -> Sequence[Quarantined]:
     found = []
-    start, length = int(store.starts[index]), int(store.lengths[index])
-    if length < 0 or start < 0 or start + length > len(store.features):
-        detail = f"rows {start} to {start + length} of {len(store.features)}"
-        found.append(Quarantined(clip, "rows outside the file", detail))
-    elif fault := features_fault(store.clip(index), store.features.shape[1]):
-        found.append(Quarantined(clip, *fault))
     if any(not caption.strip() for caption in store.captions(index)):
         found.append(Quarantined(clip, "empty caption"))
     if clip in seen:

@@ -137,3 +137,33 @@ def read_texts(folder: Path, name: str, rows: int | None = None) -> Texts:
     ends = read_column(folder / f"{name}_ends.npy", np.int64, rows)
     blob = read_column(folder / f"{name}.npy", np.uint8, int(ends[-1]) if len(ends) else 0)
     return Texts(blob, ends)
+
+
+class Rows:
+    """The features of a store's clips in one memory-mapped array.
+
+    Args:
+        folder: of the store.
+        clips: number of clips.
+        frames: of all clips.
+        width: features of a frame.
+
+    Raises:
+        UserError: as `read_column`.
+    """
+
+    def __init__(self, folder: Path, clips: int, frames: int, width: int) -> None:
+        self._path = folder / "features.npy"
+        self._rows: NDArray[np.float32] = read_column(self._path, np.float32, frames, width)
+        self._starts: NDArray[np.int64] = read_column(folder / "starts.npy", np.int64, clips)
+
+    def clip(self, index: int, shape: tuple[int, int]) -> NDArray[np.float32]:
+        """Return the features (T, F) of a clip, a view of the file.
+
+        Raises:
+            UserError: the array does not hold `shape[0]` frames from where the clip begins.
+        """
+        start, stop = int(self._starts[index]), int(self._starts[index]) + shape[0]
+        if not 0 <= start <= stop <= len(self._rows):
+            raise UserError(f"{self._path}: clip {index} is in rows {start} to {stop} of {len(self._rows)}")
+        return self._rows[start:stop]

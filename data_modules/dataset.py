@@ -111,7 +111,7 @@ class MotionDataset(Dataset[MotionBatch]):
         clips = items.clips[rows]
         pieces = [self._piece(*draw) for draw in zip(rows, draws.crops, draws.speeds, strict=True)]
         frames = np.array([len(piece) for piece in pieces], np.int64)
-        padded = np.zeros((len(rows), int(frames.max()), self.store.features.shape[1]), np.float32)
+        padded = np.zeros((len(rows), int(frames.max()), self.store.width), np.float32)
         for row, piece in zip(padded, pieces, strict=True):
             row[: len(piece)] = piece
         inside = torch.from_numpy(np.arange(padded.shape[1]) < frames[:, None])
@@ -129,9 +129,8 @@ class MotionDataset(Dataset[MotionBatch]):
         if self.speed is not None:
             factor = self.speed.factor(speed, length)
             frames = min(length, self.speed.needed(factor))
-        first = self.store.starts[self.items.clips[item]] + self.items.starts[item]
-        start = int(first) + int(crop * (length - frames + 1))
-        piece = self.store.features[start : start + frames]
+        start = int(self.items.starts[item]) + int(crop * (length - frames + 1))
+        piece = self.store.clip(int(self.items.clips[item]))[start : start + frames]
         return piece if self.speed is None else self.speed(piece, factor)
 
     def _name(self, clip: int, window: int) -> str:

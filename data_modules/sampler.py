@@ -71,6 +71,9 @@ class BucketSampler(_BatchSampler):
         seed: of the order.
         noise: relative width of the noise on lengths; more mixes better and pads more.
 
+    Attributes:
+        first: batches of the epoch that are left out when it is next drawn: those that a resumed run has had.
+
     Raises:
         ValueError: a batch size below 1, or fewer items than ranks.
     """
@@ -93,6 +96,7 @@ class BucketSampler(_BatchSampler):
         self._weights = None if weights is None else torch.from_numpy(weights).double()
         self._group = min(batch_size, len(frames) // world) * world
         self._noise = noise
+        self.first = 0
 
     def __len__(self) -> int:
         return len(self._frames) // self._group
@@ -108,7 +112,7 @@ class BucketSampler(_BatchSampler):
         groups = np.argsort(blurred, kind="stable").reshape(len(self), self._group)
         order = torch.randperm(len(self), generator=generator).tolist()
         speeds = torch.rand(count, generator=generator, dtype=torch.float64).numpy()
-        for group in order:
+        for group in order[self.first :]:
             rows = groups[group, self.rank :: self.num_replicas]
             yield Draws(drawn[rows], crops[rows], choices[rows], speeds[rows])
 

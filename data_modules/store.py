@@ -2,8 +2,8 @@
 
 store.json          format, facts (skeleton, layout, frame rate, statistics, licence, digests), provenance, counts
 quarantine.jsonl    what was left out while building, and why
-features.npy        (frames of all clips, F) float32, not normalised
-starts.npy          (clips,) int64, first row of each clip
+features.npy        (frames of all clips, F) float32, not normalised; in shards, see chunks.py
+starts.npy          (clips,) int64, first row of each clip; not in shards
 lengths.npy         (clips,) int64, frames of each clip
 splits.npy          (clips,) uint8, index into the split names of store.json
 caption_ends.npy    (clips,) int64, end of each clip's captions in the list of all captions
@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalemogen.contracts import DataFacts
-from scalemogen.data_modules.columns import read_column, read_texts
+from scalemogen.data_modules.chunks import INDEX, Chunks
+from scalemogen.data_modules.columns import Rows, read_column, read_texts
 from scalemogen.errors import UserError
 
 _T = TypeVar("_T")
@@ -34,6 +35,13 @@ FORMAT = 1
 
 DESCRIPTION = "store.json"
 QUARANTINE = "quarantine.jsonl"
+_TEXTS = ("ids", "captions", "attributes")
+SMALL_FILES = (
+    QUARANTINE,
+    *("lengths.npy", "splits.npy", "caption_ends.npy"),
+    *(f"{name}{part}.npy" for name in _TEXTS for part in ("", "_ends")),
+)
+"""All of a store but its description and its features."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,7 @@ class MotionStore:
     """A store opened for reading. Nothing is read before it is asked for; processes share the pages.
 
     Args:
-        path: folder that a StoreWriter wrote.
+        path: folder that a StoreWriter or `export_shards` wrote.
 
     Attributes:
         path: the folder.
@@ -120,10 +128,9 @@ class MotionStore:
         self.provenance: Mapping[str, Any] = _parse(self.path, lambda: description["provenance"])
         self.split_names: tuple[str, ...] = _parse(self.path, lambda: tuple(description["splits"]))
         clips, frames = _parse(self.path, lambda: (int(description["clips"]), int(description["frames"])))
-        width = len(self.facts.mean)
-        self.features: NDArray[np.float32] = read_column(self.path / "features.npy", np.float32, frames, width)
-        self.starts: NDArray[np.int64] = read_column(self.path / "starts.npy", np.int64, clips)
         self.lengths: NDArray[np.int64] = read_column(self.path / "lengths.npy", np.int64, clips)
+        sharded = (self.path / INDEX).is_file()
+        self._features = Chunks(self.path, clips) if sharded else Rows(self.path, clips, frames, self.width)
         self.split_codes: NDArray[np.uint8] = read_column(self.path / "splits.npy", np.uint8, clips)
         self._caption_ends = read_column(self.path / "caption_ends.npy", np.int64, clips)
         self.ids = read_texts(self.path, "ids", clips)
@@ -141,10 +148,19 @@ class MotionStore:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    @property
+    def width(self) -> int:
+        """F, features of a frame."""
+        return len(self.facts.mean)
+
     def clip(self, index: int) -> NDArray[np.float32]:
-        """Return the features (T, F) of a clip: a read-only view of the file, not normalised."""
-        start = self.starts[index]
-        return self.features[start : start + self.lengths[index]]
+        """Return the features (T, F) of a clip: a read-only view of the file, not normalised.
+
+        Raises:
+            UserError: the file does not hold them; names it.
+        """
+        index = range(len(self))[index]
+        return self._features.clip(index, (int(self.lengths[index]), self.width))
 
     def split(self, index: int) -> str:
         """Return the split of a clip."""

@@ -83,8 +83,7 @@ class StoreWriter:
         self._stack = ExitStack()
 
     def __enter__(self) -> StoreWriter:
-        if self.path.exists() and not ((self.path / DESCRIPTION).is_file() or _is_empty(self.path)):
-            raise UserError(f"{self.path} is there and is no motion store: it is not replaced; give another folder")
+        require_replaceable(self.path)
         with ExitStack() as stack:
             self._folder = stack.enter_context(work_folder(self.path))
             self._features = ColumnWriter(self._folder / "features.npy", np.float32, (self._width,))
@@ -214,5 +213,12 @@ class StoreWriter:
         (self._folder / DESCRIPTION).write_text(json.dumps(description, indent=1, ensure_ascii=False), "utf-8")
 
 
-def _is_empty(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())
+def require_replaceable(path: Path) -> None:
+    """Raise unless there is nothing at a path, an empty folder or a store.
+
+    Raises:
+        UserError: something else is there.
+    """
+    empty = path.is_dir() and not any(path.iterdir())
+    if path.exists() and not ((path / DESCRIPTION).is_file() or empty):
+        raise UserError(f"{path} is there and is no motion store: it is not replaced; give another folder")

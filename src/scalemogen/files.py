@@ -81,6 +81,25 @@ def _replace_folder(temporary: Path, target: Path) -> None:
     shutil.rmtree(old)
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock that belongs to `path`, without creating `path`; other processes wait.
+
+    Raises:
+        UserError: the lock's file, beside `path`, cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o666)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def digest_bytes(*chunks: bytes) -> str:
     """Return the first 16 hexadecimal digits of the SHA-256 of the joined chunks."""
     sha = hashlib.sha256()

@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 import time
+from importlib.util import find_spec
 from itertools import islice
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
@@ -21,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from scalemogen.cli.bench import Figure, median_seconds
 from scalemogen.contracts import TokenSpec
-from scalemogen.data_modules import BucketSampler, Loading, MotionStore, Origin, Stored, StoreWriter
+from scalemogen.data_modules import BucketSampler, Loading, MotionStore, Origin, Stored, StoreWriter, export_shards
 from scalemogen.data_modules.writer import TRAIN
 from scalemogen.motion import get_layout
 from scalemogen.scales import scales_from_count
@@ -130,16 +131,20 @@ def opened(path: Path, repeats: int) -> float:
 
 
 def _loader(path: Path) -> list[Figure]:
+    what = f"of {BATCH} clips, 40 to {FRAMES} frames"
+    cases = [(what, path, 0.0, 20), ("with changes of speed", path, 0.25, 4)]
+    if find_spec("litdata") is not None:
+        shards = export_shards(MotionStore.open(path), path.with_name("shards"))
+        cases.insert(1, (f"{what}, from shards", shards.path, 0.0, 20))
     figures = []
-    for speed, batches in ((0.0, 20), (0.25, 4)):
-        loader = Stored(str(path), loading=Loading(batch_size=BATCH, speed=speed)).train_dataloader()
+    for words, place, speed, batches in cases:
+        loader = Stored(str(place), loading=Loading(batch_size=BATCH, speed=speed)).train_dataloader()
         taken = iter(loader)
         next(taken)
         start = time.process_time()
         count = sum(1 for _ in islice(taken, batches - 1))
-        what = "with changes of speed" if speed else f"of {BATCH} clips, 40 to {FRAMES} frames"
         seconds = time.process_time() - start
-        figures.append(Figure(f"loader in one process, {what}, by its CPU time", count / seconds, "batches/s"))
+        figures.append(Figure(f"loader in one process, {words}, by its CPU time", count / seconds, "batches/s"))
     return figures
 
 

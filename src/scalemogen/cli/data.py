@@ -26,6 +26,7 @@ from scalemogen.data_modules import (
     build_synthetic,
     check_store,
     describe,
+    export_shards,
 )
 from scalemogen.data_modules.conversion import Floor, Layout
 from scalemogen.data_modules.published import READERS, Statistics
@@ -44,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="example: scalemogen data synthetic --clips 500 --out data/tiny && scalemogen data info data/tiny",
     )
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="{synthetic,bvh,humanml3d,kit,snapmogen,check,info}"
+        dest="command", required=True, metavar="{synthetic,bvh,humanml3d,kit,snapmogen,check,info,shards}"
     )
     _add_synthetic(commands)
     _add_bvh(commands)
@@ -64,7 +65,14 @@ def build_parser() -> argparse.ArgumentParser:
         "--html", type=Path, metavar="FILE", help="also write a page: plots, samples that play, augmentations"
     )
     info.add_argument("--seed", type=int, default=0, help="of the samples and augmentations shown (default: 0)")
-    for command in (check, info):
+    shards = commands.add_parser(
+        "shards",
+        help="write a store in litdata shards, for machines without a shared disk",
+        epilog="example: scalemogen data shards data/hml --out data/hml-shards",
+    )
+    shards.add_argument("--out", type=Path, required=True, help="folder of the shards; replaced if it exists")
+    shards.add_argument("--megabytes", type=int, default=64, metavar="MB", help="of a shard, about (default: 64)")
+    for command in (check, info, shards):
         command.add_argument("store", type=Path, help="folder of the store")
         command.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
@@ -179,6 +187,8 @@ def run(args: argparse.Namespace) -> int:
         return _check(args)
     if args.command == "info":
         return _info(args)
+    if args.command == "shards":
+        return _shards(args)
     if getattr(args, "workers", 0) < 0:
         raise UserError(f"--workers {args.workers}: 0 for this process alone, or a number of processes")
     store: MotionStore = args.build(args)
@@ -195,6 +205,18 @@ def _info(args: argparse.Namespace) -> int:
     if args.html is not None:
         page = import_module("scalemogen.cli.data_page")  # plots and viewer take a second to load
         page.write_page(store, info, args.html, args.seed)
+    return 0
+
+
+def _shards(args: argparse.Namespace) -> int:
+    store = export_shards(
+        MotionStore.open(args.store), args.out, shard_bytes=args.megabytes * 10**6, progress=not args.json
+    )
+    sizes = [file.stat().st_size for file in args.out.glob("chunk-*.bin")]
+    if args.json:
+        print(json.dumps({"path": str(args.out), "clips": len(store), "shards": len(sizes), "bytes": sum(sizes)}))
+    else:
+        print(f"{args.out}: {len(store)} clips in {len(sizes)} shards, {sum(sizes) / 1e6:.1f} MB")
     return 0
 
 

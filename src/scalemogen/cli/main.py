@@ -133,6 +133,7 @@ def _unknown(name: str) -> str:
 
 
 def _fail(message: str) -> int:
+    message = message.rpartition("UserError: ")[2]  # torch puts the traceback before what a loading process says
     print(f"scalemogen: error: {' '.join(message.split())}", file=sys.stderr)
     return BAD_INPUT
 

@@ -132,6 +132,21 @@ class MotionTask(LightningModule, ABC):
         count = sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
         rank_zero_info(f"{self.stage}: {count:,} trainable parameters")
 
+    def on_train_start(self) -> None:
+        """Begin a new epoch where the checkpoint's was over, with a `max_steps` as without one.
+
+        Lightning 2.6 takes every epoch for an open one when there is a limit of steps, and would count this one twice.
+        """
+        loop = self.trainer.fit_loop
+        if loop.restarted_on_epoch_end:
+            loop.epoch_progress.increment_completed()
+        if loop.epoch_progress.current.ready == loop.epoch_progress.current.completed:
+            if loop.epoch_loop.restarted_on_train_batch_end:
+                loop.epoch_loop.batch_progress.increment_completed()
+            for part in (loop, loop.epoch_loop):
+                part.reset_restart_stage()
+            loop.epoch_loop.restarting = False
+
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Make the optimiser over trainable parameters only, and the schedule, stepped per optimiser step."""
         optimiser = self.optimizer([p for p in self.parameters() if p.requires_grad])

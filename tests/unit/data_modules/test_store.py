@@ -243,8 +243,9 @@ def test_check_finds_what_was_changed_after_building(store: MotionStore) -> None
     assert [(fault.clip, fault.reason) for fault in result.faults] == [
         ("train-1", "NaN"),
         ("train-1", "duplicate id"),
-        ("test-1", "rows outside the file"),
+        ("test-1", "unreadable features"),
         ("split train", "changed content"),
+        ("split test", "changed content"),
         ("statistics", "unusable mean or std"),
     ]
 

@@ -145,7 +145,7 @@ def test_what_cannot_be_measured_is_refused(made: tuple[Subject, ContrastiveEval
     store = write_store(tmp_path / "store", LENGTHS)
     clip = store.index("test-3")
     features = np.lib.format.open_memmap(tmp_path / "store" / "features.npy", "r+")
-    features[store.starts[clip] + 20, 5] = np.nan
+    features[np.load(tmp_path / "store" / "starts.npy")[clip] + 20, 5] = np.nan
     features.flush()
     broken = Subject(subject.bundle, MotionStore.open(tmp_path / "store"))
     with pytest.raises(UserError, match="clip 'test-3' holds features that are not finite"):

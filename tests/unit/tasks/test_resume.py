@@ -23,7 +23,18 @@ DROPPING = {
     "ar": ["--model.dropout=0.2", "--model.drop_path=0.2", "--model.flip_strength=0.3", "--model.text_dropout=0.5"],
     "evaluator": ["--model.dropout=0.2"],
 }
-EPOCHS = ["--trainer.max_steps=-1", "--trainer.max_epochs=2", "--checkpoint.save_top_k=-1"]
+EPOCHS = [
+    *("--trainer.max_steps=-1", "--trainer.max_epochs=2", "--checkpoint.save_top_k=-1"),
+    "--trainer.val_check_interval=0.5",
+]
+STEPS = [
+    *("--trainer.max_steps=5", "--trainer.max_epochs=-1", *DROPPING["tokenizer"]),
+    *("--checkpoint.monitor=null", "--checkpoint.every_n_train_steps=1", "--checkpoint.save_top_k=-1"),
+    *("--trainer.callbacks=lightning.pytorch.callbacks.ModelCheckpoint", "--trainer.callbacks.init_args.mode=max"),
+    *("--trainer.callbacks.init_args.filename={epoch}", "--trainer.callbacks.init_args.save_top_k=-1"),
+    "--trainer.callbacks.init_args.save_on_train_epoch_end=true",
+]
+"""Five steps, two an epoch, and a checkpoint after every step and every epoch."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +44,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def runs(base: Path) -> dict[str, Path]:
-    """A run of two epochs of two steps in each stage, with everything random switched on."""
+    """A run of two epochs of two steps in each stage, all validated, with everything random switched on."""
     found: dict[str, Path] = {}
     for stage in STAGES:
         extra = [f"--model.tokenizer={found['tokenizer'] / 'model'}"] if stage == "ar" else []
@@ -50,16 +61,16 @@ def refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
     return message
 
 
+@pytest.mark.parametrize("step", [2, 3])  # at the end of an epoch, and within one
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    stage: str, runs: dict[str, Path], base: Path
+    stage: str, step: int, runs: dict[str, Path], base: Path
 ) -> None:
     extra = [f"--model.tokenizer={runs['tokenizer'] / 'model'}"] if stage == "ar" else []
-    first = runs[stage] / "checkpoints" / "step-2.ckpt"
+    first = runs[stage] / "checkpoints" / f"step-{step}.ckpt"
     torch.rand(7)  # the global stream is elsewhere
-    resumed = fit(
-        stage, base / f"{stage}-resumed", base / "data", *EPOCHS, *DROPPING[stage], *extra, f"--ckpt_path={first}"
-    )
+    place = base / f"{stage}-from-{step}"
+    resumed = fit(stage, place, base / "data", *EPOCHS, *DROPPING[stage], *extra, f"--ckpt_path={first}")
     whole, mine = (read(run / "checkpoints" / "last.ckpt") for run in (runs[stage], resumed))
     assert whole["global_step"] == mine["global_step"] == 4
     for part in ("state_dict", "current_model_state", "averaging_state"):
@@ -68,6 +79,34 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     for index, state in moments[0].items():
         assert_equal_states(state, moments[1][index])
     assert mine["lr_schedulers"][0]["_last_lr"] == whole["lr_schedulers"][0]["_last_lr"]
+
+
+@pytest.fixture(scope="module")
+def steps(base: Path) -> Path:
+    folder = base / "steps"
+    return fit("tokenizer", folder, base / "data", *STEPS, f"--trainer.callbacks.init_args.dirpath={folder / 'epochs'}")
+
+
+@pytest.mark.parametrize(
+    ("name", "workers"),
+    [
+        ("checkpoints/step-1", 0),
+        ("checkpoints/step-2", 0),
+        ("checkpoints/step-3", 2),
+        ("checkpoints/step-4", 2),
+        ("epochs/epoch=0", 0),
+        ("epochs/epoch=1", 2),
+    ],
+)
+def test_a_run_with_a_limit_of_steps_goes_on_from_anywhere(name: str, workers: int, steps: Path, base: Path) -> None:
+    folder = base / f"after-{Path(name).name}"
+    after = [f"--ckpt_path={steps / name}.ckpt", f"--data.init_args.loading.workers={workers}"]
+    fit("tokenizer", folder, base / "data", *STEPS, *after, f"--trainer.callbacks.init_args.dirpath={folder}")
+    whole, mine = (read(run / "checkpoints" / "step-5.ckpt") for run in (steps, folder))
+    assert (mine["epoch"], mine["global_step"]) == (whole["epoch"], whole["global_step"]) == (2, 5)
+    for part in ("state_dict", "current_model_state"):
+        assert_equal_states(mine[part], whole[part])
+    assert mine["loops"]["fit_loop"]["epoch_progress"] == whole["loops"]["fit_loop"]["epoch_progress"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
