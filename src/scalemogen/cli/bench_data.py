@@ -205,7 +205,8 @@ def memory_of_data(path: Path, processes: int) -> tuple[int, int]:
 
 def _read_epoch(path: Path, barrier: Barrier, results: Queue[tuple[int, int]]) -> None:
     torch.set_num_threads(1)
-    loader = iter(Stored(str(path), loading=Loading(batch_size=BATCH)).train_dataloader())
+    module = Stored(str(path), loading=Loading(batch_size=BATCH))
+    loader = iter(module.train_dataloader())
     for _ in islice(loader, WARM_BATCHES):
         pass
     own = _own_memory()
