@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scalemogen.errors import UserError
-from scalemogen.files import atomic_path, digest_bytes, locked
+from scalemogen.files import digest_bytes, locked, work_folder
 
 SCHEMES = ("s3://", "gs://", "r2://", "azure://", "hf://", "local:")
 """What an address may begin with; "local:FOLDER" is a folder of a slow disk, read as if it were elsewhere."""
@@ -58,8 +58,7 @@ def open_remote(address: str, root: Path, heads: Iterable[str], names: Iterable[
     folder = root / f"shards-{digest_bytes(address.encode(), *contents.values())}"
     with locked(folder):
         if not folder.is_dir():
-            with atomic_path(folder) as temporary:
-                temporary.mkdir()
+            with work_folder(folder) as temporary:
                 for name, content in contents.items():
                     (temporary / name).write_bytes(content)
                 for name in names:

@@ -16,7 +16,7 @@ from scalemogen.data_modules.remote import is_address, open_remote, require_litd
 from scalemogen.data_modules.store import DESCRIPTION, SMALL_FILES, MotionStore
 from scalemogen.data_modules.writer import require_replaceable
 from scalemogen.errors import UserError
-from scalemogen.files import atomic_path
+from scalemogen.files import work_folder
 
 MOST_BYTES = 2**31
 """Of a shard: litdata counts in 32 bits."""
@@ -83,8 +83,7 @@ def export_shards(store: MotionStore, path: Path, *, shard_bytes: int = 2**26, p
     require_replaceable(path)
     if path.resolve() == store.path.resolve():
         raise UserError(f"{path} is the store itself; give the shards another folder")
-    with atomic_path(path) as folder:
-        folder.mkdir()
+    with work_folder(path) as folder:
         for name in (DESCRIPTION, *SMALL_FILES):
             shutil.copyfile(store.path / name, folder / name)
         writer = BinaryWriter(str(folder), chunk_bytes=shard_bytes)

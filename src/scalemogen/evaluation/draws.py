@@ -173,7 +173,7 @@ def read_windows(store: MotionStore, windows: Sequence[Window]) -> tuple[Tensor,
         UserError: a clip holds values that are not finite.
     """
     lengths = torch.tensor([window.frames for window in windows])
-    padded = np.zeros((len(windows), int(lengths.max()), store.features.shape[1]), np.float32)
+    padded = np.zeros((len(windows), int(lengths.max()), store.width), np.float32)
     for row, window in zip(padded, windows, strict=True):
         row[: window.frames] = store.clip(window.clip)[window.start : window.start + window.frames]
         if not np.isfinite(row).all():

@@ -86,7 +86,7 @@ def test_left_is_left_and_feet_are_on_the_floor(which: str, request: pytest.Fixt
 
 def test_knees_bend_forward_on_22_joints(retargeted: MotionStore) -> None:
     store, joints = retargeted, get_skeleton("humanml3d").joints
-    assert (store.facts.fps, store.features.shape[1], len(store)) == (20.0, 263, 2005)
+    assert (store.facts.fps, store.width, len(store)) == (20.0, 263, 2005)
     assert check_store(store).clean
     bent = backward = slid = rested = 0.0
     for clip in range(len(store)):
