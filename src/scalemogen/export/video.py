@@ -115,9 +115,11 @@ def _pictures(shots: Sequence[_Shot], seconds: float, fps: float) -> Iterator[Im
 
 
 def _save_gif(pictures: Iterator[Image.Image], path: Path, milliseconds: int) -> None:
-    first, *rest = [picture.quantize(GIF_COLOURS, dither=Image.Dither.NONE) for picture in pictures]
+    quantised = (picture.quantize(GIF_COLOURS, dither=Image.Dither.NONE) for picture in pictures)
     with atomic_path(path) as temporary:
-        first.save(temporary, format="GIF", save_all=True, append_images=rest, duration=milliseconds, loop=0)
+        next(quantised).save(
+            temporary, format="GIF", save_all=True, append_images=quantised, duration=milliseconds, loop=0
+        )
 
 
 def _save_mp4(pictures: Iterator[Image.Image], path: Path, size: tuple[int, int], fps: float) -> None:
