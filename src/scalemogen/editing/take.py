@@ -11,6 +11,7 @@ from torch import Tensor
 from scalemogen.contracts import DataFacts
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion, get_layout
+from scalemogen.motion.rest import in_own_rest
 from scalemogen.motion.rotations import about_y, inverse, multiply, slerp, turn_about_y
 
 SAME_BONES = 1e-3
@@ -56,8 +57,10 @@ class Take:
 def align(motion: Motion, facts: DataFacts) -> Motion:
     """Return a motion on a model's skeleton, at its frame rate, where it stands.
 
+    Rotations that start from a T-pose are told from the skeleton's own rest pose instead; joints stay where they are.
+
     Raises:
-        UserError: the motion has other joints.
+        UserError: the motion has other joints, or its rotations start from a rest pose that is neither of the two.
     """
     own, skeleton = motion.skeleton, facts.skeleton
     if own.joints != skeleton.joints or own.parents != skeleton.parents:
@@ -65,9 +68,9 @@ def align(motion: Motion, facts: DataFacts) -> Motion:
             f"the motion has skeleton {own.name} of {len(own.joints)} joints;"
             f" this model was trained on {skeleton.name} of {len(skeleton.joints)} joints"
         )
-    same = torch.allclose(motion.bones[1:], torch.tensor(skeleton.offsets)[1:], rtol=0, atol=SAME_BONES)
-    mapped = replace(motion, skeleton=skeleton, offsets=None if same else motion.bones)
-    return mapped.retargeted().resample(facts.fps)
+    told = in_own_rest(replace(motion, skeleton=skeleton, offsets=motion.bones))
+    same = torch.allclose(told.bones[1:], torch.tensor(skeleton.offsets)[1:], rtol=0, atol=SAME_BONES)
+    return replace(told, offsets=None if same else told.bones).retargeted().resample(facts.fps)
 
 
 def make_take(motion: Motion, facts: DataFacts) -> Take:

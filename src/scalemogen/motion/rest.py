@@ -29,6 +29,12 @@ SHORTEST = 1e-4
 FARTHEST_SWING = math.radians(120)
 """A limb that must swing farther into the T-pose may come out twisted: the way it swings is a guess."""
 
+SAME_POSE = math.radians(30)
+"""Bones of people of other proportions point so far away from the skeleton's, in the same rest pose."""
+
+EXACT_POSE = math.radians(0.5)
+"""What the digits of a file leave of a rest pose."""
+
 FLAT_FOOT = 0.3
 """Share of a foot's length that lies level in any rest pose whose feet stand; below, the foot hangs."""
 
@@ -62,6 +68,44 @@ def fitted_pose(bones: Tensor, goal: Tensor, parents: tuple[int, ...]) -> Tensor
         fitted = fit_rotation(bones[children].double(), goal[children].double()) if children else above
         found.append(fitted)
     return torch.stack(found)
+
+
+def in_own_rest(motion: Motion) -> Motion:
+    """Return a motion whose own bones are in the skeleton's rest pose or in a T-pose with rotations from the first.
+
+    A T-pose is told by its bones, which point as those of the skeleton in `t_pose` do. Positions stay.
+
+    Raises:
+        UserError: the bones are in another pose; the message names the one that is farthest off.
+    """
+    skeleton = motion.skeleton
+    still = motion.rotations.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(1, len(skeleton.joints), 4)
+    model = Motion.from_rotations(skeleton, still, torch.zeros(1, 3), motion.fps)
+    own = _apart(motion.bones, model.bones)
+    if own.max() < EXACT_POSE:
+        return motion
+    try:
+        pose = t_pose(model)
+    except UserError:  # of this skeleton nobody knows one
+        other = math.inf
+    else:
+        other = float(_apart(motion.bones, reposed(model, pose).bones).max())
+    if other < EXACT_POSE or other < SAME_POSE < own.max():
+        return reposed(motion, inverse(pose))
+    if own.max() > SAME_POSE:
+        raise UserError(
+            f"the motion's rotations start from another rest pose than those of skeleton {skeleton.name}: the bone to"
+            f" {skeleton.joints[int(own.argmax())]} points {math.degrees(float(own.max())):.0f} degrees elsewhere; give"
+            " the motion in the skeleton's rest pose or in a T-pose"
+        )
+    return motion
+
+
+def _apart(bones: Tensor, goal: Tensor) -> Tensor:
+    """Return by how many radians (J,) bones (J, 3) point elsewhere than others; 0 where one has no length."""
+    long = torch.minimum(*(torch.linalg.vector_norm(offsets, dim=-1) for offsets in (bones, goal))) > SHORTEST
+    angle = 2.0 * torch.linalg.vector_norm(between(bones.double(), goal.double())[:, :3], dim=-1).clamp(0, 1).asin()
+    return torch.where(long & (torch.arange(len(bones)) > 0), angle, 0.0)
 
 
 def t_pose(motion: Motion) -> Tensor:

@@ -12,9 +12,11 @@ from torch import Tensor
 
 from helpers.models import FPS, MAX_FRAMES, make_model
 from helpers.motions import make_motion
-from scalemogen.editing import EditReport, EditRequest, part_numbers
+from scalemogen.editing import EditReport, EditRequest, align, part_numbers
 from scalemogen.errors import UserError
-from scalemogen.motion import Motion
+from scalemogen.export import write_bvh
+from scalemogen.motion import Motion, read_bvh
+from scalemogen.motion.rest import reposed, t_pose
 from scalemogen.pipeline import TextToMotion
 from scalemogen.skeletons import get_skeleton
 
@@ -130,6 +132,18 @@ def test_a_part_of_a_long_motion(model: TextToMotion) -> None:
         assert edited.frames == 150
         assert float(distance.max()) < 2e-3
         assert float(inside.max()) > 0.02
+
+
+def test_a_file_in_t_pose_is_the_same_motion(model: TextToMotion, motion: Motion, tmp_path: Path) -> None:
+    """What `export --rest t-pose` writes starts its rotations elsewhere; the model must not take them for its own."""
+    write_bvh(reposed(motion, t_pose(motion)), tmp_path / "t-pose.bvh")
+    again = read_bvh(tmp_path / "t-pose.bvh", skeleton=SKELETON)
+    taken, expected = (align(one, model.facts) for one in (again, motion))
+    torch.testing.assert_close(taken.positions, expected.positions, atol=1e-4, rtol=0)
+    cosines = (taken.rotations * expected.rotations).sum(-1).abs()
+    torch.testing.assert_close(cosines, torch.ones_like(cosines), atol=1e-5, rtol=0)
+    one, other = (model.edit(given, TEXT, parts=["right arm"], strength="full") for given in (again, motion))
+    torch.testing.assert_close(one.positions, other.positions, atol=5e-3, rtol=0)
 
 
 def test_frames_are_those_of_the_given_motion(model: TextToMotion) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -9,7 +12,7 @@ from helpers.motions import make_motion
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion
 from scalemogen.motion.kinematics import forward_kinematics
-from scalemogen.motion.rest import fitted_pose, reposed, t_pose
+from scalemogen.motion.rest import fitted_pose, in_own_rest, reposed, t_pose
 from scalemogen.skeletons import Skeleton, derive_skeleton
 from scalemogen.skeletons.limbs import find_limbs
 
@@ -59,6 +62,36 @@ def test_another_rest_pose_and_back() -> None:
     assert_same_joints(back, motion.skeleton, motion.positions)
     still = fitted_pose(motion.bones, 1.3 * motion.bones, motion.skeleton.parents)
     assert (still[:, 3] > 1 - 1e-9).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_motions_told_from_a_t_pose_come_back(name: str) -> None:
+    motion = make_motion(name)
+    back = in_own_rest(reposed(motion, t_pose(motion)))
+    torch.testing.assert_close(back.bones[1:], motion.bones[1:], atol=1e-5, rtol=0)
+    torch.testing.assert_close(back.positions, motion.positions)
+    cosines = (back.rotations * motion.rotations).sum(-1).abs()
+    torch.testing.assert_close(cosines, torch.ones_like(cosines), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_people_of_other_proportions_keep_their_rotations(name: str) -> None:
+    motion = make_motion(name)
+    noise = torch.randn(motion.bones.shape, generator=torch.Generator().manual_seed(0))
+    person = replace(motion, offsets=1.2 * motion.bones + 0.05 * motion.bones.norm(dim=-1, keepdim=True) * noise)
+    assert in_own_rest(person) is person
+    assert in_own_rest(motion) is motion
+
+
+def test_other_rest_poses_are_refused() -> None:
+    motion = make_motion()
+    turns = torch.tensor([0.0, 0.0, 0.0, 1.0]).repeat(22, 1)
+    shoulder = motion.skeleton.joints.index("left_shoulder")
+    turns[shoulder:] = torch.tensor([0.0, 0.0, -math.sin(0.4), math.cos(0.4)])
+    with pytest.raises(
+        UserError, match=r"skeleton humanml3d: the bone to left_elbow points 46 degrees elsewhere; give"
+    ):
+        in_own_rest(reposed(motion, turns))
 
 
 def test_skeletons_without_a_t_pose_are_refused() -> None:
