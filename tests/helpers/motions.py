@@ -8,7 +8,9 @@ import roma
 import torch
 
 from scalemogen.motion import Motion
+from scalemogen.motion.heading import smooth
 from scalemogen.skeletons import get_skeleton
+from scalemogen.skeletons.limbs import find_limbs
 
 FRAMES, FPS = 23, 20.0
 
@@ -37,3 +39,24 @@ def standing(skeleton_name: str = "humanml3d", heading: float = 0.0, frames: int
     rotations[..., 3] = 1.0
     rotations[:, 0] = torch.tensor([0.0, math.sin(heading / 2), 0.0, math.cos(heading / 2)])
     return Motion.from_rotations(skeleton, rotations, torch.tensor([[0.0, 0.9, 0.0]]).expand(frames, 3), FPS)
+
+
+def slide(motion: Motion, centimetres: float, seed: int = 0) -> Motion:
+    """Return the motion as a network might make it: smooth noise in the path over the ground and in the legs' turns.
+
+    Args:
+        motion: any.
+        centimetres: standard deviation of the noise of the path; the legs' is 0.5 degrees a centimetre.
+        seed: of the noise.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    legs = [joint for limb in find_limbs(motion.skeleton) if limb.kind == "leg" for joint in limb[1:4]]
+    noise = torch.randn(3 * len(legs) + 2, motion.frames + 40, generator=draw, dtype=torch.float64)
+    noise = smooth(noise, 0.25 * motion.fps)[:, 20:-20]
+    noise = (noise - noise[:, :1]) / noise.std() * centimetres
+    turns = motion.rotations.double().clone()
+    spins = torch.deg2rad(0.5 * noise[2:]).reshape(len(legs), 3, -1).permute(2, 0, 1)
+    turns[:, legs] = roma.quat_product(turns[:, legs], roma.rotvec_to_unitquat(spins))
+    root = motion.root.double().clone()
+    root[:, [0, 2]] += 0.01 * noise[:2].T
+    return Motion.from_rotations(motion.skeleton, turns, root, motion.fps)

@@ -14,6 +14,7 @@ import torch
 
 from helpers.models import FPS, MAX_FRAMES, MIN_FRAMES, make_model
 from helpers.motions import make_motion
+from scalemogen.cleaning import clean_feet
 from scalemogen.errors import UserError
 from scalemogen.metrics.functional import mpjpe_world
 from scalemogen.motion import Motion
@@ -73,6 +74,16 @@ def test_options_reach_the_sampling(model: TextToMotion) -> None:
     assert same(usual, model.generate(TEXTS[0], frames=16, guidance=2.0, temperature=0.9))  # as the folder says
     assert not same(usual, model.generate(TEXTS[0], frames=16, temperature=30.0))
     assert not same(usual, model.generate(TEXTS[0], frames=16, guidance=9.0))
+
+
+def test_cleaning_can_be_switched_off(model: TextToMotion) -> None:
+    """What is measured is `to_motion`, the model's own; what is given is cleaned, by `clean_feet` alone."""
+    raw = model.generate("a person walks", frames=28, clean=False)
+    given = model.generate("a person walks", frames=28)
+    assert torch.equal(given.positions, clean_feet(raw).positions)
+    assert not torch.equal(given.positions, raw.positions)
+    varied = [model.vary(raw, "a person walks", 1, clean=clean)[0].positions for clean in (True, False)]
+    assert not torch.equal(varied[0], varied[1])
 
 
 def test_generated_motion_is_rigid(model: TextToMotion) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scalemogen.cli.devices import choose_device
 from scalemogen.cli.options import add_model_options, frame_range
-from scalemogen.cli.outputs import check_outputs, write_beside
+from scalemogen.cli.outputs import at_rate, check_outputs, write_beside
 from scalemogen.cli.parser import Parser
 from scalemogen.editing import STRENGTHS, EditRequest
 from scalemogen.export import read_motion
@@ -69,12 +69,15 @@ def run(args: argparse.Namespace) -> int:
     )
     model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
     motion = read_motion(args.motion, skeleton=model.facts.skeleton)
-    (edited,) = model.edit_with_report([motion], [request], guidance=args.guidance, temperature=args.temperature)
+    (edited,) = model.edit_with_report(
+        [motion], [request], guidance=args.guidance, temperature=args.temperature, clean=args.clean
+    )
+    original, result = at_rate([edited.original, edited.motion], args.fps)
     for path in args.out:
-        write_beside(edited.original, edited.motion, ("original", args.text), path)
+        write_beside(original, result, ("original", args.text), path)
     files = [str(path) for path in args.out]
     if args.json:
-        print(json.dumps({"frames": edited.motion.frames, **edited.report.to_dict(), "files": files}, indent=1))
+        print(json.dumps({"frames": result.frames, **edited.report.to_dict(), "files": files}, indent=1))
     else:
         print(edited.report.table())
         print("\n".join(files))

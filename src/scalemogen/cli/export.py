@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import math
+import sys
 from pathlib import Path
 
-from scalemogen.cli.outputs import SHEET, check_outputs, write_each
+import torch
+
+from scalemogen.cleaning import clean_feet, find_feet
+from scalemogen.cli.options import add_frame_rate
+from scalemogen.cli.outputs import SHEET, at_rate, check_outputs, write_each
 from scalemogen.cli.parser import Parser
 from scalemogen.errors import UserError
 from scalemogen.export import FORMATS, read_motion, write_bvh, write_bvh_like
+from scalemogen.metrics.functional import foot_skating
 from scalemogen.motion import Motion
 from scalemogen.motion.rest import reposed, t_pose
 
@@ -27,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of this command."""
     parser = Parser(
         prog="scalemogen export",
-        description="Convert a motion file. Joint tree and frame rate stay those of the file.",
+        description="Convert a motion file. Joint tree and frame rate stay those of the file, unless asked for.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -42,6 +49,10 @@ def build_parser() -> argparse.ArgumentParser:
         " rest pose of the file --like",
     )
     parser.add_argument("--like", type=Path, metavar="BVH", help="the file that --rest source follows")
+    parser.add_argument(
+        "--clean-feet", action="store_true", help="keep feet from sliding, by bending legs; prints what that changed"
+    )
+    add_frame_rate(parser, "the file's")
     parser.add_argument("--unit", choices=tuple(UNITS), help="of lengths in a .bvh (default: cm); Y is up in all files")
     return parser
 
@@ -63,6 +74,9 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"{out} would overwrite the motion itself; give another --out")
     _check_rest(args, out.suffix.lower())
     motion = read_motion(args.motion)
+    if args.clean_feet:
+        motion = _clean(motion, args.motion)
+    (motion,) = at_rate([motion], args.fps)
     if args.rest == "t-pose":
         motion = reposed(motion, t_pose(motion))
     if out.suffix.lower() == ".bvh":
@@ -71,6 +85,30 @@ def run(args: argparse.Namespace) -> int:
         write_each([motion], [args.motion.stem], out)
     print(out)
     return 0
+
+
+def _clean(motion: Motion, path: Path) -> Motion:
+    """Clean the feet, and say on stderr how far they slid and what moved.
+
+    Raises:
+        UserError: a skeleton without feet.
+    """
+    if not find_feet(motion.skeleton):
+        raise UserError(f"{path}: no legs with feet can be told among its joints: --clean-feet has nothing to work on")
+    cleaned = clean_feet(motion)
+    before, after = (_sliding(one) for one in (motion, cleaned))
+    moved = 100 * torch.linalg.vector_norm(cleaned.positions - motion.positions, dim=-1)
+    print(
+        f"feet slide in {before} of the frames in which one stands, when cleaned in {after};"
+        f" joints moved by {float(moved.mean()):.1f} cm on the mean, {float(moved.max()):.1f} cm at most",
+        file=sys.stderr,
+    )
+    return cleaned
+
+
+def _sliding(motion: Motion) -> str:
+    ratio = float(foot_skating(motion.positions[None], None, skeleton=motion.skeleton, fps=motion.fps).ratio)
+    return "none" if math.isnan(ratio) else f"{ratio:.0%}"  # none stands
 
 
 def _check_rest(args: argparse.Namespace, suffix: str) -> None:

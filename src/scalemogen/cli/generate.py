@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scalemogen.cli.devices import DEVICES, choose_device
-from scalemogen.cli.outputs import check_outputs, write_each
+from scalemogen.cli.options import add_finish
+from scalemogen.cli.outputs import at_rate, check_outputs, write_each
 from scalemogen.cli.parser import Parser
 from scalemogen.errors import UserError
 from scalemogen.export import TokenPyramid, split_tokens
@@ -41,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--guidance", type=float, help="how closely to follow the text (default: the model's)")
     parser.add_argument("--temperature", type=float, help="of the sampling (default: the model's)")
+    add_finish(parser)
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
     parser.add_argument(
         "--out",
@@ -67,10 +69,16 @@ def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     with keeping_tokens() as batches:
         motions = model.generate(
-            texts, seconds=seconds, seed=args.seed, guidance=args.guidance, temperature=args.temperature
+            texts,
+            seconds=seconds,
+            seed=args.seed,
+            guidance=args.guidance,
+            temperature=args.temperature,
+            clean=args.clean,
         )
     taken = time.perf_counter() - started
-    tokens = _in_order(split_tokens(model.spec, batches), motions)
+    tokens = _in_order(split_tokens(model.spec, batches, model.facts.fps), motions)
+    motions = at_rate(motions, args.fps)
     files = [str(written) for path in args.out for written in write_each(motions, texts, path, tokens)]
     if args.json:
         made = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scalemogen.cli.devices import choose_device
 from scalemogen.cli.options import add_model_options, frame_range
-from scalemogen.cli.outputs import check_outputs, print_made, write_each
+from scalemogen.cli.outputs import check_outputs, write_made
 from scalemogen.cli.parser import Parser
 from scalemogen.errors import UserError
 from scalemogen.export import read_motion
@@ -50,11 +50,11 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"{len(args.motion)} motions given; {use}")
     model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
     first, *others = [read_motion(path, skeleton=model.facts.skeleton) for path in args.motion]
-    sampling = {"guidance": args.guidance, "temperature": args.temperature}
+    options = {"seed": args.seed, "guidance": args.guidance, "temperature": args.temperature, "clean": args.clean}
     if args.seconds is None:
         keep = [frame_range(text) for text in args.keep.split(",")]
-        made = model.inbetween(first, args.text, keep, seed=args.seed, **sampling)
+        made = model.inbetween(first, args.text, keep, **options)
     else:
-        made = model.bridge(first, others[0], args.text, args.seconds, seed=args.seed, **sampling)
-    print_made([made], [str(file) for path in args.out for file in write_each([made], [args.text], path)], args.json)
+        made = model.bridge(first, others[0], args.text, args.seconds, **options)
+    write_made([made], [args.text], args)
     return 0

@@ -3,19 +3,54 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from pathlib import Path
 
 from scalemogen.cli.devices import DEVICES
 from scalemogen.errors import UserError
 
+FASTEST = 1000
+"""Most frames per second that a file can be asked for."""
+
+
+def add_finish(parser: argparse.ArgumentParser) -> None:
+    """Add --no-clean and --fps: what is done to motions that a model made before they are written."""
+    parser.add_argument(
+        "--no-clean", dest="clean", action="store_false", help="leave feet as the model moves them, sliding or not"
+    )
+    add_frame_rate(parser, "the model's")
+
+
+def add_frame_rate(parser: argparse.ArgumentParser, usual: str) -> None:
+    """Add --fps."""
+    parser.add_argument(
+        "--fps", type=_frame_rate, metavar="N", help=f"frames per second of the files (default: {usual})"
+    )
+
+
+def _frame_rate(text: str) -> float:
+    """Return a frame rate.
+
+    Raises:
+        ArgumentTypeError: it is no number, or outside 1 to `FASTEST`.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 1 <= value <= FASTEST:
+        raise argparse.ArgumentTypeError(f"'{text}' is no frame rate; give 1 to {FASTEST} frames per second")
+    return value
+
 
 def add_model_options(parser: argparse.ArgumentParser, outputs: str) -> None:
-    """Add --model, sampling, device, --out (with `outputs` as help) and --json."""
+    """Add --model, sampling, what is done at the end, device, --out (with `outputs` as help) and --json."""
     parser.add_argument("--model", required=True, metavar="FOLDER", help="model folder that stage 2 wrote")
     parser.add_argument("--seed", type=int, default=0, help="of the random numbers (default: 0)")
     parser.add_argument("--guidance", type=float, help="how closely to follow the text (default: the model's)")
     parser.add_argument("--temperature", type=float, help="of the sampling (default: the model's)")
+    add_finish(parser)
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
     parser.add_argument("--out", type=Path, nargs="+", required=True, metavar="FILE", help=outputs)
     parser.add_argument("--json", action="store_true", help="print what was made as JSON")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,11 +56,24 @@ def write_each(
     return [motion.save(name) for motion, name in zip(motions, names, strict=True)]
 
 
-def print_made(motions: Sequence[Motion], files: Sequence[str], as_json: bool) -> None:
-    """Print the files written, or as JSON the files and the length of each motion."""
-    if as_json:
+def at_rate(motions: Sequence[Motion], fps: float | None) -> list[Motion]:
+    """Return the motions at another frame rate, or as they are where none is given."""
+    return [motion if fps is None else motion.resample(fps) for motion in motions]
+
+
+def write_made(motions: Sequence[Motion], titles: Sequence[str], args: argparse.Namespace) -> None:
+    """Write motions as `options.add_model_options` lets the user ask for it, and print the files.
+
+    With --json, print the files and the length of each motion.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    motions = at_rate(motions, args.fps)
+    files = [str(file) for path in args.out for file in write_each(motions, titles, path)]
+    if args.json:
         made = [{"frames": motion.frames, "seconds": motion.seconds} for motion in motions]
-        print(json.dumps({"motions": made, "files": list(files)}, indent=1))
+        print(json.dumps({"motions": made, "files": files}, indent=1))
     else:
         print("\n".join(files))
 

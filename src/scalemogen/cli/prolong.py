@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scalemogen.cli.devices import choose_device
 from scalemogen.cli.options import add_model_options
-from scalemogen.cli.outputs import check_outputs, print_made, write_each
+from scalemogen.cli.outputs import check_outputs, write_made
 from scalemogen.cli.parser import Parser
 from scalemogen.export import read_motion
 from scalemogen.pipeline import TextToMotion
@@ -41,7 +41,13 @@ def run(args: argparse.Namespace) -> int:
     model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
     motion = read_motion(args.motion, skeleton=model.facts.skeleton)
     made = model.prolong(
-        motion, args.text, args.seconds, seed=args.seed, guidance=args.guidance, temperature=args.temperature
+        motion,
+        args.text,
+        args.seconds,
+        seed=args.seed,
+        guidance=args.guidance,
+        temperature=args.temperature,
+        clean=args.clean,
     )
-    print_made([made], [str(file) for path in args.out for file in write_each([made], [args.text], path)], args.json)
+    write_made([made], [args.text], args)
     return 0

@@ -99,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         guidance=args.guidance,
         temperature=args.temperature,
+        clean=False,  # the model is judged, not what is done to its motions
     )
     made = name_motions(reference, actions, _describe(store, motions), votes=args.neighbours)
     rows = make_rows(prompts, made, real, named, reference, actions)

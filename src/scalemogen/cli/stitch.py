@@ -6,7 +6,7 @@ import argparse
 
 from scalemogen.cli.devices import choose_device
 from scalemogen.cli.options import add_model_options
-from scalemogen.cli.outputs import check_outputs, print_made, write_each
+from scalemogen.cli.outputs import check_outputs, write_made
 from scalemogen.cli.parser import Parser
 from scalemogen.pipeline import TextToMotion
 
@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     check_outputs(args.out)
     seconds = args.seconds[0] if len(args.seconds) == 1 else args.seconds
     model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
-    made = model.stitch(args.text, seconds, seed=args.seed, guidance=args.guidance, temperature=args.temperature)
-    title = " / ".join(args.text)
-    print_made([made], [str(file) for path in args.out for file in write_each([made], [title], path)], args.json)
+    made = model.stitch(
+        args.text, seconds, seed=args.seed, guidance=args.guidance, temperature=args.temperature, clean=args.clean
+    )
+    write_made([made], [" / ".join(args.text)], args)
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scalemogen.cli.devices import choose_device
 from scalemogen.cli.options import add_model_options
-from scalemogen.cli.outputs import check_outputs, print_made, write_each
+from scalemogen.cli.outputs import check_outputs, write_made
 from scalemogen.cli.parser import Parser
 from scalemogen.export import read_motion
 from scalemogen.pipeline import TextToMotion
@@ -49,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         guidance=args.guidance,
         temperature=args.temperature,
+        clean=args.clean,
     )
     titles = [f"{args.text} ({number})" for number in range(1, len(made) + 1)]
-    print_made(made, [str(file) for path in args.out for file in write_each(made, titles, path)], args.json)
+    write_made(made, titles, args)
     return 0

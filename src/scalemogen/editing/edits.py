@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -120,6 +120,8 @@ def _finish(studio: Studio, take: Take, request: EditRequest, plan: _Plan, drawn
         weights = joint_weights(skeleton, part_numbers(skeleton, None), shown)
     before = blend(layout, skeleton, fps, take.features, new, torch.zeros_like(weights))
     after = blend(layout, skeleton, fps, take.features, new, weights, take.features if request.stay else None)
+    if request.compose:
+        after = replace(after, motion=studio.cleaned(after.motion, weights))
     report = measure(before, after, drawn.kept)
     result, original = (place(blended.motion, before.motion, take.motion) for blended in (after, before))
     return Edited(result, original, report)

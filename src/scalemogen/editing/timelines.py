@@ -69,7 +69,7 @@ def stitch(studio: Studio, texts: Sequence[str], frames: Sequence[int], seed: in
     features = torch.zeros(edges[-1], len(studio.facts.mean))
     known = torch.zeros(edges[-1], dtype=torch.bool)
     made = _fill(studio, features, known, pieces, context=studio.context_frames, seed=seed)
-    return make_rigid(studio.layout.to_motion(made, studio.facts.skeleton, studio.facts.fps))
+    return studio.cleaned(make_rigid(studio.layout.to_motion(made, studio.facts.skeleton, studio.facts.fps)))
 
 
 def vary(studio: Studio, take: Take, text: str, count: int, keep_scales: int, seed: int) -> list[Motion]:
@@ -87,7 +87,7 @@ def vary(studio: Studio, take: Take, text: str, count: int, keep_scales: int, se
     drawn = editor.redraw(windows, studio.sampling, gamma=keep_scales)
     start = studio.layout.to_motion(take.features[:1], facts.skeleton, facts.fps)
     made = (make_rigid(studio.layout.to_motion(one.features, facts.skeleton, facts.fps)) for one in drawn)
-    return [place(motion, start, take.motion) for motion in made]
+    return [place(studio.cleaned(motion), start, take.motion) for motion in made]
 
 
 def _fill(
@@ -110,7 +110,7 @@ def _join(studio: Studio, features: Tensor, made: Tensor, known: Tensor, take: T
     layout, skeleton, fps = studio.layout, studio.facts.skeleton, studio.facts.fps
     weights = joint_weights(skeleton, range(len(skeleton.parts)), (~known).double())
     result = blend(layout, skeleton, fps, made, made, weights, features if anchored else None).motion
-    return place(result, layout.to_motion(features[:1], skeleton, fps), take.motion)
+    return place(studio.cleaned(result, weights), layout.to_motion(features[:1], skeleton, fps), take.motion)
 
 
 def _range(frames: int, start: int, stop: int) -> Tensor:

@@ -70,7 +70,7 @@ def viewer_record(motion: Motion, caption: str, title: str, tokens: TokenPyramid
     figure = figure_of(motion)
     points = np.concatenate([figure.positions, figure.heads, figure.facing, steady_targets(figure)[:, None]], axis=1)
     encoded = base64.b64encode(points.astype("<f4").tobytes()).decode("ascii")
-    scales = [] if tokens is None else tokens.to_document(motion.fps)
+    scales = [] if tokens is None else tokens.to_document()
     return {"title": title, "caption": caption, **document_of(figure), "points": encoded, "scales": scales}
 
 

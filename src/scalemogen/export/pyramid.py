@@ -18,16 +18,15 @@ class TokenPyramid:
     Attributes:
         spec: the token grid.
         maps: bits of every scale, batches of one.
+        fps: frames per second of the model; those of the motion may be others.
     """
 
     spec: TokenSpec
     maps: TokenMaps
+    fps: float
 
-    def to_document(self, fps: float) -> list[dict[str, Any]]:
+    def to_document(self) -> list[dict[str, Any]]:
         """Return what viewer.js draws, coarse to fine.
-
-        Args:
-            fps: frames per second of the motion.
 
         Returns:
             Per scale the time cells inside the motion, groups, bits a token, the seconds that a cell lasts, and the
@@ -42,13 +41,13 @@ class TokenPyramid:
                     "cells": len(inside),
                     "groups": groups,
                     "bits": self.spec.bits,
-                    "seconds": self.spec.max_frames / size / fps,
+                    "seconds": self.spec.max_frames / size / self.fps,
                     "data": base64.b64encode(inside.tobytes()).decode("ascii"),
                 }
             )
         return found
 
 
-def split_tokens(spec: TokenSpec, batches: list[TokenMaps]) -> list[TokenPyramid]:
+def split_tokens(spec: TokenSpec, batches: list[TokenMaps], fps: float) -> list[TokenPyramid]:
     """Return the bits of every motion of several batches, in their order."""
-    return [TokenPyramid(spec, maps[row : row + 1]) for maps in batches for row in range(len(maps.valid[0]))]
+    return [TokenPyramid(spec, maps[row : row + 1], fps) for maps in batches for row in range(len(maps.valid[0]))]

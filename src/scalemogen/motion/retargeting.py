@@ -21,15 +21,10 @@ from scalemogen.errors import UserError
 from scalemogen.motion.kinematics import forward_kinematics, global_rotations, local_rotations
 from scalemogen.motion.record import Motion
 from scalemogen.motion.rotations import between, inverse, multiply, rotate
+from scalemogen.motion.two_bones import SHORTEST, hinge_point, length_of, within_reach
 from scalemogen.skeletons import Skeleton
 from scalemogen.skeletons.limbs import Limb, find_limbs
 from scalemogen.skeletons.maps import JointMap
-
-SHORTEST = 1e-4
-"""Metres; a shorter bone has no direction."""
-
-REACH = 1 - 1e-6
-"""Share of its length that a leg stretches to: at its full length the knee's plane would be lost."""
 
 STRAIGHT = 1e-3
 """Share of the thigh by which a knee leans to the front, which tells where a straight leg bends to."""
@@ -183,30 +178,9 @@ def _plant_feet(world: Tensor, root: Tensor, joints: Tensor, target: Skeleton, s
         hip, knee, ankle = (own[:, joint] for joint in (leg.upper, leg.hinge, leg.lower))
         thigh, shin = knee - hip, ankle - knee
         goal = joints[:, tip] - (own[:, leg.tip] - ankle)
-        hinge = _bend(goal - hip, thigh + STRAIGHT * _length(thigh) * front, _length(thigh), _length(shin))
-        reached = _towards(goal - hip, _length(thigh), _length(shin))
+        lengths = length_of(thigh), length_of(shin)
+        hinge = hinge_point(goal - hip, thigh + STRAIGHT * lengths[0] * front, *lengths)
+        reached = within_reach(goal - hip, *lengths)
         bent[leg.upper] = multiply(between(thigh, hinge), bent[leg.upper])
         bent[leg.hinge] = multiply(between(shin, reached - hinge), bent[leg.hinge])
     return torch.stack(bent, dim=1)
-
-
-def _length(vectors: Tensor) -> Tensor:
-    found: Tensor = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
-    return found
-
-
-def _towards(way: Tensor, upper: Tensor, lower: Tensor) -> Tensor:
-    """Return `way` (T, 3), no longer and no shorter than two bones can reach."""
-    length = _length(way).clamp_min(SHORTEST)
-    reach = torch.minimum(torch.maximum(length, (upper - lower).abs() * 1.001), (upper + lower) * REACH)
-    return way * (reach / length)
-
-
-def _bend(way: Tensor, side: Tensor, upper: Tensor, lower: Tensor) -> Tensor:
-    """Return where the joint between two bones (T, 3) lies when they span `way` and bend towards `side`."""
-    reached = _towards(way, upper, lower)
-    length = _length(reached)
-    along = reached / length
-    across = functional.normalize(side - (side * along).sum(dim=-1, keepdim=True) * along, dim=-1)
-    share = (upper.square() - lower.square() + length.square()) / (2 * length)
-    return share * along + (upper.square() - share.square()).clamp_min(0.0).sqrt() * across

@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from scalemogen.checkpoints import Bundle, load_model
+from scalemogen.cleaning import clean_feet
 from scalemogen.contracts import DataFacts, TokenSpec
 from scalemogen.editing import (
     Edited,
@@ -101,6 +102,7 @@ class TextToMotion:
         guidance: float | None = ...,
         temperature: float | None = ...,
         batch_size: int = ...,
+        clean: bool = ...,
     ) -> Motion: ...
 
     @overload
@@ -114,6 +116,7 @@ class TextToMotion:
         guidance: float | None = ...,
         temperature: float | None = ...,
         batch_size: int = ...,
+        clean: bool = ...,
     ) -> list[Motion]: ...
 
     def generate(
@@ -126,6 +129,7 @@ class TextToMotion:
         guidance: float | None = None,
         temperature: float | None = None,
         batch_size: int = 64,
+        clean: bool = True,
     ) -> Motion | list[Motion]:
         """Make a motion of a sentence, or one of each sentence of a list.
 
@@ -139,6 +143,7 @@ class TextToMotion:
             guidance: how closely the text is followed; default: what the model was saved with.
             temperature: of the sampling; default: what the model was saved with.
             batch_size: most motions computed at a time. Motions of similar length are computed together.
+            clean: keep feet from sliding, by bending legs; see `cleaning.clean_feet`. Off, the model's own motion.
 
         Returns:
             One motion for one sentence, else a list in the order of the sentences.
@@ -159,7 +164,7 @@ class TextToMotion:
             for start in range(0, len(order), batch_size):
                 rows = order[start : start + batch_size]
                 made = self._generate_batch([requests[row] for row in rows], guidance, temperature)
-                motions.update(zip(rows, made, strict=True))
+                motions.update(zip(rows, map(clean_feet, made) if clean else made, strict=True))
                 bar.update(len(rows))
         return motions[0] if isinstance(text, str) else [motions[row] for row in range(len(texts))]
 
@@ -175,6 +180,7 @@ class TextToMotion:
         seed: int = 0,
         guidance: float | None = None,
         temperature: float | None = None,
+        clean: bool = True,
     ) -> Motion:
         """Change what a motion shows; `edit_with_report` has more to set and more to tell.
 
@@ -188,6 +194,7 @@ class TextToMotion:
             seed: of the random numbers.
             guidance: how closely the text is followed; default: what the model was saved with.
             temperature: of the sampling; default: what the model was saved with.
+            clean: keep feet from sliding where legs were to change; see `generate`.
 
         Returns:
             The motion where it stood, on the model's skeleton, at its frame rate. Parts and frames that were not to
@@ -204,7 +211,7 @@ class TextToMotion:
             strength=strength,
             seed=seed,
         )
-        (edited,) = self.edit_with_report([motion], [request], guidance=guidance, temperature=temperature)
+        (edited,) = self.edit_with_report([motion], [request], guidance=guidance, temperature=temperature, clean=clean)
         return edited.motion
 
     def edit_with_report(
@@ -214,6 +221,7 @@ class TextToMotion:
         *,
         guidance: float | None = None,
         temperature: float | None = None,
+        clean: bool = True,
     ) -> list[Edited]:
         """Edit motions, together where they share a strength; each gives what it gives alone.
 
@@ -222,6 +230,7 @@ class TextToMotion:
             requests: one each.
             guidance: see `edit`.
             temperature: see `edit`.
+            clean: see `edit`.
 
         Raises:
             UserError: the folder holds no text-to-motion model; another skeleton; unknown parts; frames outside the
@@ -232,7 +241,7 @@ class TextToMotion:
         if len(motions) != len(requests):
             raise ValueError(f"{len(requests)} requests for {len(motions)} motions")
         seed_each(len(requests), [request.seed for request in requests])
-        studio = Studio(Editor(self._bundle, self.device), self.facts, self._sampling(guidance, temperature))
+        studio = Studio(Editor(self._bundle, self.device), self.facts, self._sampling(guidance, temperature), clean)
         return run_edits(studio, [make_take(motion, self.facts) for motion in motions], requests)
 
     def inbetween(
@@ -244,6 +253,7 @@ class TextToMotion:
         seed: int = 0,
         guidance: float | None = None,
         temperature: float | None = None,
+        clean: bool = True,
     ) -> Motion:
         """Make all frames of a motion anew but those to keep, so that they lead from one kept range to the next.
 
@@ -254,11 +264,12 @@ class TextToMotion:
             seed: of the random numbers.
             guidance: see `edit`.
             temperature: see `edit`.
+            clean: see `edit`.
 
         Raises:
             UserError: nothing or everything is kept, a range too short or not in the motion; see also `edit`.
         """
-        studio = self._studio([text], seed, guidance, temperature)
+        studio = self._studio([text], seed, guidance, temperature, clean)
         return inbetween(studio, make_take(motion, self.facts), text, keep, seed)
 
     def bridge(
@@ -271,13 +282,14 @@ class TextToMotion:
         seed: int = 0,
         guidance: float | None = None,
         temperature: float | None = None,
+        clean: bool = True,
     ) -> Motion:
         """Lead from the end of one motion to the start of another by new frames; `second` goes where they end.
 
         Raises:
             UserError: see `edit`; a length out of range.
         """
-        studio = self._studio([text], seed, guidance, temperature)
+        studio = self._studio([text], seed, guidance, temperature, clean)
         (frames,) = self._lengths(1, seconds)
         return bridge(studio, make_take(first, self.facts), make_take(second, self.facts), text, frames, seed)
 
@@ -290,13 +302,14 @@ class TextToMotion:
         seed: int = 0,
         guidance: float | None = None,
         temperature: float | None = None,
+        clean: bool = True,
     ) -> Motion:
         """Let a motion go on for some seconds more, as long as one likes; what is there stays as it is.
 
         Raises:
             UserError: see `edit`; a length out of range.
         """
-        studio = self._studio([text], seed, guidance, temperature)
+        studio = self._studio([text], seed, guidance, temperature, clean)
         (frames,) = self._lengths(1, seconds)
         return prolong(studio, make_take(motion, self.facts), text, frames, seed)
 
@@ -308,6 +321,7 @@ class TextToMotion:
         seed: int = 0,
         guidance: float | None = None,
         temperature: float | None = None,
+        clean: bool = True,
     ) -> Motion:
         """Make one motion of several sentences, one after the other, each going on from the one before.
 
@@ -317,11 +331,12 @@ class TextToMotion:
             seed: of the random numbers.
             guidance: see `edit`.
             temperature: see `edit`.
+            clean: see `edit`.
 
         Raises:
             UserError: see `generate`.
         """
-        studio = self._studio(texts, seed, guidance, temperature)
+        studio = self._studio(texts, seed, guidance, temperature, clean)
         return stitch(studio, texts, self._lengths(len(texts), seconds), seed)
 
     def vary(
@@ -334,6 +349,7 @@ class TextToMotion:
         seed: int = 0,
         guidance: float | None = None,
         temperature: float | None = None,
+        clean: bool = True,
     ) -> list[Motion]:
         """Draw motions like a given one: its coarsest scales stay, the finer ones are drawn anew.
 
@@ -345,13 +361,14 @@ class TextToMotion:
             seed: of the first; the next one has the next number.
             guidance: see `edit`.
             temperature: see `edit`.
+            clean: see `edit`.
 
         Raises:
             UserError: a count or a number of scales out of range; see also `edit`.
         """
         if count < 1:
             raise UserError(f"{count} variations; ask for at least 1")
-        studio = self._studio([text], seed, guidance, temperature)
+        studio = self._studio([text], seed, guidance, temperature, clean)
         kept = len(self.spec.scales) // 2 if keep_scales is None else keep_scales
         return vary(studio, make_take(motion, self.facts), text, count, kept, seed)
 
@@ -437,10 +454,12 @@ class TextToMotion:
         """Return features (T-1, F), as the training data was made."""
         return self._layout.from_motion(align(motion, self.facts).canonical(floor=True))
 
-    def _studio(self, texts: Sequence[str], seed: int, guidance: float | None, temperature: float | None) -> Studio:
+    def _studio(
+        self, texts: Sequence[str], seed: int, guidance: float | None, temperature: float | None, clean: bool
+    ) -> Studio:
         check_texts(texts)
         seed_each(1, seed)
-        return Studio(Editor(self._bundle, self.device), self.facts, self._sampling(guidance, temperature))
+        return Studio(Editor(self._bundle, self.device), self.facts, self._sampling(guidance, temperature), clean)
 
     def _lengths(
         self,

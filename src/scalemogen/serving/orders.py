@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from scalemogen.editing import EditRequest
 from scalemogen.motion import Motion
@@ -58,6 +58,11 @@ class Gap:
     temperature: float | None = None
 
 
+class _Sampling(TypedDict):
+    guidance: float | None
+    temperature: float | None
+
+
 Order = Sentence | Change | Scene | Gap
 Kind = tuple[type[Order], float | None, float | None, int | None]
 
@@ -74,7 +79,7 @@ def fulfil(model: TextToMotion, orders: Sequence[Order]) -> list[Made]:
     Raises:
         UserError: the model refuses one of them.
     """
-    sampling = {"guidance": orders[0].guidance, "temperature": orders[0].temperature}
+    sampling: _Sampling = {"guidance": orders[0].guidance, "temperature": orders[0].temperature}
     sentences = [order for order in orders if isinstance(order, Sentence)]
     if sentences:
         motions = model.generate(

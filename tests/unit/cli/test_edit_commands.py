@@ -65,6 +65,9 @@ def test_edit_as_json(folder: Path, motion: Path, tmp_path: Path, capsys: pytest
     assert report["frames"] == 29
     assert len(report["moved_cm"]["head"]["frames"]) == 29
     assert report["files"] == [str(out)]
+    slow = ["edit", str(motion), "--model", str(folder), "--text", TEXT, "--out", str(out), "--json", "--fps", "10"]
+    assert main([*slow, "--no-clean"]) == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == read_motion(out).frames == 15
 
 
 @pytest.mark.parametrize(
@@ -75,6 +78,7 @@ def test_edit_as_json(folder: Path, motion: Path, tmp_path: Path, capsys: pytest
         (["prolong", "MOTION", "--seconds", "2", "--text", TEXT], [29 + 40]),
         (["stitch", "--text", TEXT, "--text", "a person walks", "--seconds", "1", "2"], [60]),
         (["vary", "MOTION", "--count", "2", "--text", TEXT, "--keep-scales", "1"], [29, 29]),
+        (["prolong", "MOTION", "--seconds", "2", "--text", TEXT, "--fps", "60", "--no-clean"], [3 * 68 + 1]),
     ],
 )
 def test_other_commands(

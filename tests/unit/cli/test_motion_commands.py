@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,16 @@ import pytest
 import torch
 
 from helpers.models import make_model
-from helpers.motions import make_motion
+from helpers.motions import make_motion, slide
+from scalemogen.cleaning import clean_feet
 from scalemogen.cli.main import main
 from scalemogen.data_modules.store import Origin
 from scalemogen.data_modules.writer import StoreWriter
 from scalemogen.export import read_motion
-from scalemogen.motion import get_layout
+from scalemogen.motion import Motion, get_layout
 from scalemogen.pipeline import TextToMotion
+from scalemogen.skeletons import derive_skeleton
+from scalemogen.synthetic import generate_clip
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +151,46 @@ def test_export_converts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     found = read_motion(tmp_path / "new" / "b.npz")
     order = [found.skeleton.joints.index(joint) for joint in motion.skeleton.joints]
     np.testing.assert_allclose(found.positions[:, order], motion.positions, atol=1e-4)
+
+
+def test_export_cleans_feet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    motion = slide(generate_clip(1, 0, simple=True).motion.retargeted(), 8.0)
+    motion.save(tmp_path / "a.npz")
+    assert main(["export", str(tmp_path / "a.npz"), "--out", str(tmp_path / "b.npz"), "--clean-feet"]) == 0
+    torch.testing.assert_close(read_motion(tmp_path / "b.npz").positions, clean_feet(motion).positions)
+    said = capsys.readouterr().err
+    assert re.fullmatch(
+        r"feet slide in \d+% of the frames in which one stands, when cleaned in \d+%;"
+        r" joints moved by \d+\.\d cm on the mean, \d+\.\d cm at most\n",
+        said,
+    )
+    chain = derive_skeleton("chain", ["a", "b"], [-1, 0], [(0.0, 0.0, 0.0), (0.0, 1.0, 0.0)])
+    still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(9, 2, 4)
+    Motion.from_rotations(chain, still, torch.zeros(9, 3), 20.0).save(tmp_path / "chain.npz")
+    line = refused(capsys, "export", tmp_path / "chain.npz", "--to", "bvh", "--clean-feet")
+    assert "chain.npz: no legs with feet" in line
+    assert not (tmp_path / "chain.bvh").exists()
+
+
+def test_export_resamples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_motion(frames=23).save(tmp_path / "a.npz")
+    assert main(["export", str(tmp_path / "a.npz"), "--out", str(tmp_path / "b.npz"), "--fps", "59.94"]) == 0
+    capsys.readouterr()
+    found = read_motion(tmp_path / "b.npz")
+    assert (found.frames, found.fps) == (66, 59.94)
+    torch.testing.assert_close(found.positions, make_motion(frames=23).resample(59.94).positions)
+    for wrong in ("0", "-3", "nan", "2000", "fast"):
+        line = refused(capsys, "export", tmp_path / "a.npz", "--to", "bvh", f"--fps={wrong}")
+        assert f"argument --fps: '{wrong}' is no frame rate; give 1 to 1000 frames per second" in line
+
+
+def test_generate_resamples_and_leaves_feet(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start = ["generate", "--model", str(folder), "--text", "a person walks", "--seconds", "1.2", "--json", "--out"]
+    assert main([*start, str(tmp_path / "a.npz"), str(tmp_path / "a.html"), "--fps", "60", "--no-clean"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["motions"][0]["frames"] == 70
+    raw = TextToMotion.from_pretrained(folder).generate("a person walks", seconds=1.2, clean=False)
+    torch.testing.assert_close(read_motion(tmp_path / "a.npz").positions, raw.resample(60.0).positions)
 
 
 def test_export_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,6 +79,21 @@ def test_the_decoder_alone_would_move_more(model: TextToMotion, motion: Motion) 
     assert float(raw.report.moved["left leg"].max()) > 1.0
 
 
+def test_feet_are_cleaned_where_legs_were_to_change(model: TextToMotion, motion: Motion) -> None:
+    request = EditRequest(TEXT, frames=(8, 24), strength="full")
+    legs = [*joints_of("left leg"), *joints_of("right leg")]
+    (kept,), (cleaned,) = (model.edit_with_report([motion], [request], clean=clean) for clean in (False, True))
+    change = moved(cleaned.motion, kept.motion)
+    outside = [*range(8), *range(24, 29)]
+    assert float(change[outside].max()) < 1e-5
+    assert float(change[:, legs].max()) > 1e-3
+    (arm, raw_arm) = (model.edit(motion, TEXT, parts=["left arm"], clean=clean) for clean in (True, False))
+    assert torch.equal(arm.positions, raw_arm.positions)
+    raw = replace(request, compose=False)
+    decoded = [model.edit_with_report([motion], [raw], clean=clean)[0].motion for clean in (False, True)]
+    assert torch.equal(decoded[0].positions, decoded[1].positions)
+
+
 def test_a_batch_gives_what_each_gives_alone(model: TextToMotion, motion: Motion) -> None:
     short = motion.slice(3, 16)
     requests = [STRONG, replace(STRONG, parts=("legs",), seed=5), replace(STRONG, source_text=None, strength="full")]

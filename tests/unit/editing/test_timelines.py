@@ -110,11 +110,11 @@ def test_a_bridge_leads_from_one_motion_to_another(model: TextToMotion) -> None:
 
 def test_a_minute_of_sentences(model: TextToMotion) -> None:
     texts = ["a person walks", "a person waves", "a person jumps"] * 5
-    made = model.stitch(texts, 4.0, seed=2)
+    made = model.stitch(texts, 4.0, seed=2, clean=False)
     assert made.frames == 15 * 80
     assert made.seconds == 60.0
     assert float(steps(made).max()) < 4 * float(steps(made).median()) + 0.2
-    again = model.stitch(texts[:2], [4.0, 4.0], seed=2)
+    again = model.stitch(texts[:2], [4.0, 4.0], seed=2, clean=False)
     torch.testing.assert_close(again.positions[:150], made.positions[:150], atol=1e-4, rtol=0)
 
 

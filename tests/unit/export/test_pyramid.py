@@ -36,9 +36,9 @@ def drawn(batch: int) -> TokenMaps:
 
 def test_every_bit_stands_in_its_cell(motion: Motion, tmp_path: Path) -> None:
     maps = drawn(2)
-    tokens = split_tokens(SPEC, [maps, drawn(3)])
+    tokens = split_tokens(SPEC, [maps, drawn(3)], 20.0)
     assert len(tokens) == 5
-    gallery([motion, motion], ["", ""], tmp_path / "a.html", tokens=tokens[:2])
+    gallery([motion, motion.resample(60.0)], ["", ""], tmp_path / "a.html", tokens=tokens[:2])
     page = (tmp_path / "a.html").read_text()
     found = re.search(r'<script type="application/json" id="motions">(.*?)</script>', page, re.DOTALL)
     assert found
@@ -53,4 +53,4 @@ def test_every_bit_stands_in_its_cell(motion: Motion, tmp_path: Path) -> None:
 
 def test_as_many_pyramids_as_motions(motion: Motion, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a page of 1 motions"):
-        gallery([motion], [""], tmp_path / "a.html", tokens=[TokenPyramid(SPEC, drawn(1))] * 2)
+        gallery([motion], [""], tmp_path / "a.html", tokens=[TokenPyramid(SPEC, drawn(1), 20.0)] * 2)
