@@ -38,7 +38,7 @@ def test_joints_give_the_published_features(joints: Tensor, features: Tensor) ->
     extracted = get_layout("humanml3d-published").from_motion(motion)
     assert (extracted - features[:-1])[:WHOLE].abs().max() < 1e-4
     assert (extracted - features[:-1]).abs().max() < 2e-2
-    np.testing.assert_allclose(extracted.numpy(), published(joints.double().numpy()), atol=1e-5)
+    np.testing.assert_allclose(extracted.numpy(), published(joints.double().numpy()), atol=3e-5)
 
 
 def test_published_statistics_make_a_normaliser(features: Tensor) -> None:

@@ -94,7 +94,7 @@ def test_frozen_noisy_and_shuffled_motions_rank_below_the_truth(clips: list[Synt
     for worse in (frozen, shuffled):
         assert worse.sentences <= 0.1
         assert worse.kinds["action"] <= 0.4 * truth.kinds["action"]
-    assert frozen.kinds["side"] == 0
+    assert frozen.kinds["side"] <= 0.1  # rounding decides which foot of a frozen figure leads
     assert truth.facts > noisy.facts > shuffled.facts
 
 
