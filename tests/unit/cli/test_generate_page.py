@@ -12,6 +12,15 @@ from helpers.browser import PROGRAM, browser
 from helpers.models import make_model
 from scalemogen.cli.main import main
 
+DRAWN = """new Promise((tell) => {
+  const canvas = CanvasRenderingContext2D.prototype, own = canvas.clearRect;
+  let count = 0, frames = 5;
+  canvas.clearRect = function (...box) { count++; own.apply(this, box); };
+  const wait = () => (frames-- ? requestAnimationFrame(wait) : tell(count));
+  wait();
+})"""
+"""How often a canvas is drawn in five frames of the browser."""
+
 
 def test_bits_stand_under_their_motion(tmp_path: Path) -> None:
     """Motions are drawn longest first; the page has them as they were asked for."""
@@ -41,6 +50,7 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
         scrub = "(s => {s.value = 1.1; s.dispatchEvent(new Event('input'))})(document.querySelector('#controls input'))"
         shown.value(scrub)
         shown.until(f"{clock}.startsWith('1.10') && {body} !== window.body && {tokens} !== window.tokens")
+        assert shown.value(DRAWN) == 0, "a picture that stands still costs nothing"
         shown.value(f"[window.body, window.tokens] = [{body}, {tokens}]")
         x, y, width, height = shown.place("figure > canvas")
         shown.drag((x + width / 2, y + height / 2), (x + width / 2 + 60, y + height / 2 + 30))

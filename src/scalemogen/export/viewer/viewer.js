@@ -103,6 +103,10 @@ class MotionPanel {
     if (!this.canvas.clientWidth || !this.visible) return;
     const { clip, canvas } = this;
     const size = [canvas.clientWidth, canvas.clientHeight].map((length) => Math.round(length * ratio));
+    const place = [Math.min(seconds, clip.seconds), ...Object.values(view), ...size, this.tokens?.canvas.clientWidth];
+    const shown = [...place, ...this.marked].join();
+    if (shown === this.shown && colours === this.colours) return; // as it stands there
+    [this.shown, this.colours] = [shown, colours];
     if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size;
     if (this.tokens) this.tokens.draw(seconds, colours, ratio);
     const pose = clip.pose(seconds);
@@ -454,7 +458,8 @@ class MotionViewer {
     this.last = now;
     for (const panel of this.panels) panel.draw(this.time, this.view, this.colours);
     this.scrub.value = this.time;
-    this.clock.value = `${this.time.toFixed(2)} / ${this.seconds.toFixed(2)} s`;
+    const clock = `${this.time.toFixed(2)} / ${this.seconds.toFixed(2)} s`;
+    if (this.clock.value !== clock) this.clock.value = clock;
     const label = this.playing ? "Pause" : "Play";
     if (this.play.textContent !== label) this.play.textContent = label;
     requestAnimationFrame((next) => this.tick(next));

@@ -171,8 +171,9 @@ class Page {
       guidance: at("guidance").valueAsNumber,
       temperature: at("temperature").valueAsNumber,
     };
-    const alone = sentences.length === 1;
-    await this.wait(await (alone ? post("motions", { ...sentences[0], ...sampling }) : post("sequences", { sentences, ...sampling })));
+    const [first, ...others] = sentences;
+    const asked = others.length ? post("sequences", { sentences, ...sampling }) : post("motions", { ...first, ...sampling });
+    await this.wait(await asked);
   }
 
   async change() {
