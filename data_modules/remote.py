@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from scalemogen.errors import UserError
 from scalemogen.files import digest_bytes, locked, work_folder
 
-SCHEMES = ("s3://", "gs://", "r2://", "azure://", "hf://", "local:")
+SCHEMES = ("s3://", "gs://", "azure://", "hf://", "local:")
 """What an address may begin with; "local:FOLDER" is a folder of a slow disk, read as if it were elsewhere."""
 
 ADDRESS = "address.json"

@@ -29,7 +29,7 @@ class Shards(MotionDataModule):
     first needed and stays there: all facts at once, features shard by shard.
 
     Args:
-        source: folder, or address that begins with s3://, gs://, r2://, azure://, hf:// or local:.
+        source: folder, or address that begins with s3://, gs://, azure://, hf:// or local:.
         cache: folder for what is fetched, with room for the whole store.
         loading: how clips become batches.
     """

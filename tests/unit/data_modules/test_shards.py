@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import warnings
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +153,33 @@ def test_shards_are_fetched_when_they_are_needed_and_kept(shards: Path, tmp_path
         "address.json",
         "chunk-0-1.bin",
     }
+
+
+class Bucket(SimpleHTTPRequestHandler):
+    """A folder as an object store: what reading S3 asks for."""
+
+    def end_headers(self) -> None:
+        self.send_header("ETag", '"1"')
+        super().end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_shards_come_from_an_object_store(
+    store: MotionStore, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Bucket, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+            monkeypatch.setenv(name, "us-east-1")
+        module = Shards("s3://shards", cache=str(tmp_path / "cache"), loading=loading())
+        assert_equal_batches(epoch(module), epoch(Stored(str(store.path), loading=loading())))
+        (shards / "chunk-0-6.bin").unlink()
+        with pytest.raises(UserError, match=r"s3://shards/chunk-0-6.bin cannot be fetched: .*Not Found"):
+            module.store.clip(len(store) - 1)
+        server.shutdown()
 
 
 def test_other_shards_at_the_same_address_are_fetched_anew(store: MotionStore, shards: Path, tmp_path: Path) -> None:
