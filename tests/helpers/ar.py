@@ -32,6 +32,7 @@ def reference_transformer(fixture: Fixture) -> NextScaleTransformer:
         drop_path=sizes["drop_path_rate"],
         dropout=sizes["drop_rate"],
         single_start=True,
+        places=False,
     )
     transformer.load_state_dict(predictor_state(fixture.state, len(fixture.spec.scales)))
     return transformer.eval()

@@ -14,7 +14,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from scalemogen.contracts import TokenSpec
+from scalemogen.contracts import Scale, TokenSpec
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,16 @@ class TokenLayout:
         bounds: K + 1 token offsets; scale k holds tokens bounds[k] to bounds[k + 1] - 1.
         scale: (L,) int64, the scale of each token.
         rotary: (L, head_dim / 2) complex64, see `rotary_table`.
+        members: (L, G) float32, the share of each body part in the group of each token; rows sum to 1.
+        spans: (L, 2) float32, the cells of the finest grid at which each token begins and ends.
     """
 
     sizes: tuple[tuple[int, int], ...]
     bounds: tuple[int, ...]
     scale: Tensor
     rotary: Tensor
+    members: Tensor
+    spans: Tensor
 
     def tokens(self, k: int) -> slice:
         """Return the tokens of scale k."""
@@ -60,12 +64,29 @@ def build_layout(spec: TokenSpec, times: Sequence[int], head_dim: int, device: t
         for time, (size, groups) in zip(times, full, strict=True)
     ]
     counts = [time * groups for time, groups in sizes]
+    each = list(zip(times, spec.scales, strict=True))
     return TokenLayout(
         sizes=sizes,
         bounds=(0, *accumulate(counts)),
         scale=torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(device),
         rotary=rotary_table(torch.cat(positions), head_dim).to(device),
+        members=torch.cat([_members(scale, spec.parts).repeat(time, 1) for time, scale in each]).to(device),
+        spans=torch.cat([_spans(scale, time) for time, scale in each]).to(device),
     )
+
+
+def _members(scale: Scale, parts: int) -> Tensor:
+    """Return (G_k, G) the share of each part in each group of a scale."""
+    share = torch.zeros(len(scale.groups), parts)
+    for group, members in enumerate(scale.groups):
+        share[group, list(members)] = 1.0 / len(members)
+    return share
+
+
+def _spans(scale: Scale, time: int) -> Tensor:
+    """Return (N_k * G_k, 2) beginning and end of every token of a scale's first `time` cells."""
+    edges = scale.divisor * torch.arange(time + 1, dtype=torch.float32)
+    return torch.stack([edges[:-1], edges[1:]], 1).repeat_interleave(len(scale.groups), 0)
 
 
 def _on_finest_grid(size: int, finest: int) -> Tensor:

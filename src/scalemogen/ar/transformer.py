@@ -20,6 +20,7 @@ from scalemogen.ar.attention import KeyValueCache
 from scalemogen.ar.blocks import Block, modulated_norm
 from scalemogen.ar.conditioning import NullText, TextConditioning
 from scalemogen.ar.layout import TokenLayout, build_layout
+from scalemogen.ar.places import BodyAndTime
 from scalemogen.contracts import TextFeatures, TokenSpec
 from scalemogen.errors import UserError
 
@@ -56,6 +57,7 @@ class Decoding:
         context: the text, as every block needs it.
         attended: (B, L) bool, True = token may be attended to; None = all of them.
         caches: one per block.
+        cells: (B,) latent time cells of the motions.
         scale: the scale that the next step predicts.
     """
 
@@ -63,6 +65,7 @@ class Decoding:
     context: TextContext
     attended: Tensor | None
     caches: list[KeyValueCache]
+    cells: Tensor
     scale: int = 0
 
 
@@ -89,6 +92,7 @@ class NextScaleTransformer(nn.Module):
         single_start: give only the first token of the first scale a content, as the reference does; the others are
             then zero and never attended to, so that all of them get the same logits. By default every token of the
             first scale has its own start vector. Without effect when the first scale has one token.
+        places: tell every token its body parts and its time in the motion (`BodyAndTime`); the reference does not.
 
     Raises:
         UserError: a size that cannot work, with the values allowed.
@@ -108,6 +112,7 @@ class NextScaleTransformer(nn.Module):
         drop_path: float = 0.1,
         dropout: float = 0.0,
         single_start: bool = False,
+        places: bool = True,
     ) -> None:
         super().__init__()
         sizes = {"width": width, "depth": depth, "heads": heads}
@@ -123,6 +128,7 @@ class NextScaleTransformer(nn.Module):
         self.start = nn.Parameter(torch.empty(1 if single_start else first, width))
         self.embed = nn.Linear(spec.bits, width)
         self.scale_embed = nn.Parameter(torch.empty(len(spec.scales), width))
+        self.places = BodyAndTime(spec, width) if places else None
         self.modulation = nn.Linear(width, 6 * width)
         rates = torch.linspace(0.0, drop_path, depth).tolist()
         self.blocks = nn.ModuleList(Block(width, heads, mlp_ratio, dropout, rate) for rate in rates)
@@ -173,7 +179,7 @@ class NextScaleTransformer(nn.Module):
         attended = self._attended(valid, layout)
         mask = (layout.causal() & attended[:, None]).unsqueeze(1)
         x = torch.cat([self._first_scale(context.sentence, layout), self.embed(inputs.to(context.sentence.dtype))], 1)
-        x = x + self.scale_embed[layout.scale]
+        x = x + self._place(layout, slice(None), valid[-1].sum(1))
         for block, words in zip(self._blocks(), context.words, strict=True):
             x = block(x, context.shared, words, context.mask, layout.rotary, mask)
         return self._logits(x, context.sentence)
@@ -190,7 +196,7 @@ class NextScaleTransformer(nn.Module):
         attended = self._attended(valid, layout)
         size = (len(attended), self.heads, layout.bounds[-1], self.head_dim)
         caches = [KeyValueCache.allocate(*size, like=context.words[0][0]) for _ in self.blocks]
-        return Decoding(layout, context, None if bool(attended.all()) else attended, caches)
+        return Decoding(layout, context, None if bool(attended.all()) else attended, caches, valid[-1].sum(1))
 
     def step(self, state: Decoding, inputs: Tensor | None) -> Tensor:
         """Predict the next scale and move `state` on by one scale.
@@ -210,7 +216,7 @@ class NextScaleTransformer(nn.Module):
             x = self._first_scale(context.sentence, layout)
         else:
             x = self.embed(rearrange(inputs, "b n g d -> b (n g) d").to(context.sentence.dtype))
-        x = x + self.scale_embed[k]
+        x = x + self._place(layout, layout.tokens(k), state.cells)
         mask = None
         if state.attended is not None:
             mask = state.attended[:, None, None, : layout.bounds[k + 1]].expand(-1, -1, x.shape[1], -1)
@@ -257,6 +263,11 @@ class NextScaleTransformer(nn.Module):
         if not self.single_start:
             return sentence[:, None] + self.start[:tokens]
         return functional.pad((sentence + self.start)[:, None], (0, 0, 0, tokens - 1))
+
+    def _place(self, layout: TokenLayout, tokens: slice, cells: Tensor) -> Tensor:
+        """Return (tokens, M) or (B, tokens, M), what tells tokens apart before the first block."""
+        scale = self.scale_embed[layout.scale[tokens]]
+        return scale if self.places is None else scale + self.places(layout, tokens, cells)
 
     def _logits(self, x: Tensor, sentence: Tensor) -> Tensor:
         scale, shift = self.head_modulation(functional.silu(sentence)).unsqueeze(1).chunk(2, -1)

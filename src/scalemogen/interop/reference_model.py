@@ -212,6 +212,7 @@ def _predictor_arguments(state: Mapping[str, Tensor], spec: TokenSpec, path: Pat
         "text_pool_heads": _weight(state, "text_proj_for_sos.ca.mat_q", path).shape[-2],
         "text_max_tokens": null.shape[-2],
         "single_start": True,
+        "places": False,
     }
 
 

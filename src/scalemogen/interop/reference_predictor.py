@@ -88,7 +88,7 @@ def predictor_keys(keys: Iterable[str]) -> dict[str, str]:
 
 
 def predictor_state(reference_state: Mapping[str, Tensor], scales: int) -> dict[str, Tensor]:
-    """Return the state of a `NextScaleTransformer(..., single_start=True)`, to be loaded strictly.
+    """Return the state of a `NextScaleTransformer(..., single_start=True, places=False)`, to be loaded strictly.
 
     Args:
         reference_state: the reference predictor's state.
