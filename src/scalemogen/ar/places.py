@@ -53,5 +53,6 @@ class BodyAndTime(nn.Module):
         middle = torch.minimum(layout.spans[tokens], length[..., None]).mean(-1)
         times = torch.stack([middle / length, middle / self.longest, (length / self.longest).expand_as(middle)], -1)
         waves = torch.cos(times[..., None] * (math.pi * torch.arange(1, HARMONICS + 1, device=times.device)))
-        found: Tensor = self.time(waves.flatten(-2).to(self.parts.dtype)) + layout.members[tokens] @ self.parts
-        return found
+        body = layout.members[tokens].to(self.parts.dtype) @ self.parts
+        time: Tensor = self.time(waves.flatten(-2).to(self.parts.dtype))
+        return body + time
