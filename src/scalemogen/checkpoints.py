@@ -320,7 +320,7 @@ def find_trained(root: str | Path, facts: DataFacts, stage: str) -> Path | None:
     for path in candidates:
         try:
             description = read_description(path.parent)
-            fits = DataFacts.from_dict(description["facts"]).digest == facts.digest
+            fits = DataFacts.from_dict(description["facts"]).difference(facts) is None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             _log.warning("%s is passed over: %s", path.parent, error)
             continue

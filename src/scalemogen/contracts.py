@@ -236,8 +236,23 @@ class DataFacts:
 
     @property
     def digest(self) -> str:
-        """Digest of every field: two data sets with equal digests are interchangeable for a model."""
+        """Digest of every field."""
         return digest_json(self.to_dict())
+
+    def difference(self, other: DataFacts) -> str | None:
+        """Return what keeps a model of one data set from being used with the other, None = they are interchangeable.
+
+        Statistics may differ by rounding, as they do where the same data is built on another machine or with another
+        number of threads: by 1e-4 of a standard deviation.
+        """
+        if self.skeleton.digest != other.skeleton.digest:
+            mine, theirs = (f"{tree.name} ({tree.digest})" for tree in (self.skeleton, other.skeleton))
+            return f"skeleton {mine} and {theirs}"
+        if self.layout != other.layout or self.fps != other.fps:
+            return f"layout {self.layout} at {self.fps:g} fps and {other.layout} at {other.fps:g} fps"
+        slack = 1e-4 * torch.maximum(self.std, other.std) + 1e-9
+        apart = torch.maximum((self.mean - other.mean).abs(), (self.std - other.std).abs())
+        return f"statistics of {self.name} and of {other.name}" if bool((apart > slack).any()) else None
 
 
 @runtime_checkable

@@ -129,7 +129,7 @@ def _origin(args: argparse.Namespace, model: TextToMotion, store: MotionStore) -
     return {
         "model": str(args.model),
         "model_digest": digest_bytes(*(path.read_bytes() for path in weights)),
-        "trained_on_this_data": model.facts.digest == store.facts.digest,
+        "trained_on_this_data": model.facts.difference(store.facts) is None,
         "data": str(args.data),
         "data_digests": dict(store.facts.digests),
         "licence": store.facts.licence,

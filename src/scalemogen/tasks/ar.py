@@ -121,10 +121,9 @@ class ARTask(TextTask):
                 "run `make train-tokenizer` with the same data first, or name a model folder with TOKENIZER="
             )
         bundle = load_model(path)
-        if bundle.facts.digest != facts.digest:
+        if difference := bundle.facts.difference(facts):
             raise UserError(
-                f"tokenizer {path} was trained on data {bundle.facts.name} ({bundle.facts.digest}), "
-                f"not on {facts.name} ({facts.digest}): skeleton, layout, frame rate and statistics must be the same"
+                f"tokenizer {path} was trained on data {bundle.facts.name}, not on {facts.name}: {difference} differ"
             )
         return bundle
 

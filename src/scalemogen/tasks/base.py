@@ -166,10 +166,9 @@ class MotionTask(LightningModule, ABC):
         require_stage(checkpoint, self.stage, "the checkpoint")
         held, mine = checkpoint[CHECKPOINT_KEY], self.checkpoint_facts()
         facts = DataFacts.from_dict(held["facts"])
-        if facts.digest != self.known_facts.digest:
+        if difference := facts.difference(self.known_facts):
             raise UserError(
-                f"the checkpoint was trained on data {facts.name} ({facts.digest}), "
-                f"not on {self.known_facts.name} ({self.known_facts.digest})"
+                f"the checkpoint was trained on data {facts.name}, not on {self.known_facts.name}: {difference} differ"
             )
         if "spec" in mine:
             spec = TokenSpec.from_dict(held["spec"])
