@@ -16,6 +16,9 @@ from scalemogen.scales import Pyramid, Quantised
 from scalemogen.skeletons import Skeleton
 from scalemogen.tokenizer.coders import JointChannels, MotionDecoder, MotionEncoder
 
+FEW = 8
+"""Motions that a CPU encodes or decodes at a time where there are no gradients: more of them do not fit its caches."""
+
 
 @dataclass(frozen=True)
 class TokenizerOutput:
@@ -90,12 +93,12 @@ class MotionTokenizer(nn.Module):
         frames = cells * self.spec.frames_per_cell
         features = functional.pad(features[:, :frames], (0, 0, 0, max(0, frames - features.shape[1])))
         if self.reference:
-            return self._project_in(self.encoder(features, None))
+            return self._project_in(_few_at_a_time(self.encoder, features, None))
         inside = torch.arange(frames, device=lengths.device) < lengths[:, None]
         features = features * inside[:, :, None]
         cell_mask = self.pyramid.latent_mask(lengths, cells)
         frame_mask = cell_mask.repeat_interleave(self.spec.frames_per_cell, 1)
-        return self._project_in(self.encoder(features, frame_mask)) * cell_mask[:, :, None, None]
+        return self._project_in(_few_at_a_time(self.encoder, features, frame_mask)) * cell_mask[:, :, None, None]
 
     def _project_in(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
@@ -111,10 +114,9 @@ class MotionTokenizer(nn.Module):
         x = self.project_out(latent)
         if self.reference:
             inside = torch.arange(cells, device=lengths.device) < (lengths // self.spec.frames_per_cell)[:, None]
-            features: Tensor = self.decoder(x * inside[:, :, None, None], None)
-            return features
+            return _few_at_a_time(self.decoder, x * inside[:, :, None, None], None)
         inside = self.pyramid.latent_mask(lengths, cells)
-        features = self.decoder(x * inside[:, :, None, None], inside)
+        features = _few_at_a_time(self.decoder, x * inside[:, :, None, None], inside)
         frames = torch.arange(features.shape[1], device=lengths.device) < lengths[:, None]
         return features * frames[:, :, None]
 
@@ -133,3 +135,13 @@ class MotionTokenizer(nn.Module):
         decoded = self.decode(quantised.sums[-1], lengths)
         decoded = functional.pad(decoded[:, :frames], (0, 0, 0, max(0, frames - decoded.shape[1])))
         return TokenizerOutput(decoded, quantised)
+
+
+def _few_at_a_time(network: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+    """Return network(x, mask); on a CPU and without gradients FEW motions at a time, which gives the same numbers."""
+    if torch.is_grad_enabled() or x.device.type != "cpu" or len(x) <= FEW:
+        result: Tensor = network(x, mask)
+        return result
+    parts = torch.split(x, FEW)
+    masks = [None] * len(parts) if mask is None else torch.split(mask, FEW)
+    return torch.cat([network(part, inside) for part, inside in zip(parts, masks, strict=True)])

@@ -17,6 +17,7 @@ from scalemogen.tokenizer import (
     reconstruction_losses,
 )
 from scalemogen.tokenizer.layers import SkeletalPool, SkeletalTemporalConv, SkeletalUnpool
+from scalemogen.tokenizer.tokenizer import FEW
 
 
 @torch.no_grad()
@@ -30,6 +31,25 @@ def test_a_motion_alone_and_in_a_padded_batch_agree() -> None:
         assert not together.reconstruction[row, length:].any()
         for k, bits in enumerate(alone.quantised.maps.bits):
             assert torch.equal(together.quantised.maps.bits[k][row : row + 1, : bits.shape[1]], bits)
+
+
+@pytest.mark.parametrize("reference", [False, True])
+def test_few_motions_at_a_time_only_without_gradients(reference: bool) -> None:
+    toy = make_tokenizer()
+    tokenizer = MotionTokenizer(toy.spec, SKELETON, width=11, blocks=1, dropout=0.0, reference=reference)
+    sizes: list[int] = []
+    for network in (tokenizer.encoder, tokenizer.decoder):
+        network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    features, lengths = make_features(
+        [29, 52, 3, 17, 41, 8, 11, 36, 23, 5, 47, 19, 31, 13, 44, 26, 7, 38, 2], frames=52
+    )
+    latent = tokenizer.encode(features, lengths)
+    decoded = tokenizer.decode(latent, lengths)
+    assert sizes == [19, 19]
+    with torch.no_grad():
+        torch.testing.assert_close(tokenizer.encode(features, lengths), latent)
+        torch.testing.assert_close(tokenizer.decode(latent, lengths), decoded)
+    assert sizes[2:] == [FEW, FEW, 19 - 2 * FEW] * 2
 
 
 @torch.no_grad()
