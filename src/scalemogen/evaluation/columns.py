@@ -73,7 +73,7 @@ ERRORS: Mapping[str, Column] = MappingProxyType(
         "rotation_deg": Column("rotation °", "low", 2, "error of local joint rotations"),
     }
 )
-"""Reconstructions against their originals; means over frames."""
+"""Reconstructions against their originals; means over frames, of accelerations over three frames each."""
 
 ATTRIBUTES: Mapping[str, Column] = MappingProxyType(
     {

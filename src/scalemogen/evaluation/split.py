@@ -16,7 +16,7 @@ from torch import Tensor
 
 from scalemogen.evaluation.attributes import check_facts, fact_scores, has_facts
 from scalemogen.evaluation.breakdown import Labels, break_down
-from scalemogen.evaluation.columns import COLUMNS, ERRORS
+from scalemogen.evaluation.columns import COLUMNS
 from scalemogen.evaluation.draws import Draws, Item, Window, seed_of
 from scalemogen.evaluation.examples import Example
 from scalemogen.evaluation.gauge import Gauge
@@ -28,6 +28,7 @@ from scalemogen.evaluation.samples import Batching, Remembered, Samples
 from scalemogen.evaluation.scores import Pairs, Scoring
 from scalemogen.evaluation.subject import Request, Subject
 from scalemogen.evaluation.tokens import TokenCount
+from scalemogen.metrics import reconstruction_weights
 from scalemogen.metrics.functional import caption_groups, gallery_retrieval
 
 J = TypeVar("J")
@@ -317,13 +318,13 @@ def _windows(items: Sequence[Item]) -> list[Window]:
 
 
 def _means(motions: Samples) -> dict[str, float]:
-    """Return the means of what was measured of each motion, errors weighted by frames; what is NaN is left out."""
-    scores = {}
+    """Return the means over motions, of errors over what they were measured on; what is NaN is left out."""
+    scores, weights = {}, reconstruction_weights(motions[FRAMES])
     for name in COLUMNS:
         if name in motions:
             values = motions[name].double()
-            weights = (motions[FRAMES] if name in ERRORS else torch.ones_like(values)) * ~values.isnan()
-            scores[name] = float((weights * values.nan_to_num()).sum() / weights.sum())
+            share = weights.get(name, torch.ones_like(values)) * ~values.isnan()
+            scores[name] = float((share * values.nan_to_num()).sum() / share.sum())
     return scores | fact_scores(motions) if "held" in motions else scores
 
 

@@ -4,7 +4,7 @@ from scalemogen.metrics.attributes import AttributeAccuracy, AttributeFigures
 from scalemogen.metrics.distribution import FrechetDistance, KernelDistance
 from scalemogen.metrics.diversity import Diversity, MultiModality
 from scalemogen.metrics.plausibility import Plausibility, plausibility_figures
-from scalemogen.metrics.reconstruction import Reconstruction, reconstruction_figures
+from scalemogen.metrics.reconstruction import Reconstruction, reconstruction_figures, reconstruction_weights
 from scalemogen.metrics.retrieval import Gallery, MatchedDistance, MatchingScore, RPrecision
 from scalemogen.metrics.tokens import BitDependence, BitUsage, Dependence, Usage
 
@@ -27,4 +27,5 @@ __all__ = [
     "Usage",
     "plausibility_figures",
     "reconstruction_figures",
+    "reconstruction_weights",
 ]

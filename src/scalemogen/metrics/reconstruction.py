@@ -46,6 +46,14 @@ def reconstruction_figures(predicted: Pose, target: Pose, lengths: Tensor | None
     }
 
 
+def reconstruction_weights(lengths: Tensor) -> dict[str, Tensor]:
+    """Return by how much clips of `lengths` (B,) frames count in the mean of each error: (B,), its measurements.
+
+    An error is measured in every frame, that of accelerations in every three frames that follow one another.
+    """
+    return dict.fromkeys(Reconstruction.names, lengths) | {"acceleration_mm_per_frame2": (lengths - 2).clamp_min(0)}
+
+
 class Reconstruction(ClipMeans):
     """Means over all frames of the errors of reconstructed motion (acceleration: over all triples of frames)."""
 
@@ -61,5 +69,4 @@ class Reconstruction(ClipMeans):
         """Add a batch; see `reconstruction_figures`."""
         size, frames = predicted[0].shape[:2]
         counted = torch.full((size,), frames) if lengths is None else lengths
-        weights = dict.fromkeys(self.names, counted) | {"acceleration_mm_per_frame2": counted - 2}
-        self.add(reconstruction_figures(predicted, target, lengths), weights)
+        self.add(reconstruction_figures(predicted, target, lengths), reconstruction_weights(counted))

@@ -19,7 +19,10 @@ from scalemogen.data_modules import MotionStore
 from scalemogen.errors import UserError
 from scalemogen.evaluation import Evaluated, Subject, evaluate
 from scalemogen.evaluation.columns import ATTRIBUTES, EMBEDDING, ERRORS, PLAUSIBILITY
+from scalemogen.evaluation.draws import Draws
 from scalemogen.evaluators import ContrastiveEvaluator
+from scalemogen.metrics import Reconstruction
+from scalemogen.motion import get_layout
 from scalemogen.skeletons import get_skeleton
 
 ALWAYS = {"r1", "r2", "r3", "mm_dist", "matching_score", "diversity", "fid", "kid"}
@@ -64,6 +67,20 @@ def test_rows_and_columns(found: Evaluated) -> None:
         assert not set(rows["real"]) & set(ERRORS)
         assert [name for name, row in rows.items() if "multimodality" in row] == ["generated"]
         assert list(rows["generated"])[: len(EMBEDDING)] == list(EMBEDDING)
+
+
+def test_errors_are_those_of_the_metric(made: tuple[Subject, ContrastiveEvaluator], found: Evaluated) -> None:
+    subject, _ = made
+    store, metric = subject.store, Reconstruction()
+    layout = get_layout(store.facts.layout)
+    draws = Draws(store, "test", make_settings().protocol, 0, subject.max_frames, subject.min_frames)
+    for window in draws.windows():
+        (target, lengths), predicted = subject.real([window]), subject.rebuild([window]).features[-1]
+        metric.update(*(layout.decode(x, store.facts.skeleton) for x in (predicted, target)), lengths)
+    row = found.result["splits"]["test"]["rows"]["reconstruction"]
+    assert {name: row[name]["mean"] for name in ERRORS} == pytest.approx(
+        {name: float(value) for name, value in metric.compute().items()}, rel=1e-4
+    )
 
 
 def test_plain_finite_values_alone(found: Evaluated) -> None:

@@ -145,6 +145,17 @@ def test_class_weighs_clips_by_their_frames() -> None:
     assert found["rotation_deg"].item() == 0
 
 
+def test_class_weighs_clips_by_their_accelerations() -> None:
+    target = torch.zeros(2, 5, 3, 3)
+    predicted = target.clone()
+    predicted[0, 1, :, 0] = (
+        0.1  # the one acceleration of the first clip is 200 mm off, the three of the second are right
+    )
+    metric = Reconstruction()
+    metric.update(_pose(predicted), _pose(target), torch.tensor([3, 5]))
+    assert metric.compute()["acceleration_mm_per_frame2"].item() == pytest.approx(200 / 4)
+
+
 def test_class_refuses_what_is_not_finite_inside_a_clip() -> None:
     target = _clips()
     predicted = target.clone()
