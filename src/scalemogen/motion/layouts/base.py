@@ -44,23 +44,45 @@ class FeatureLayout(ABC):
         name: the name under which data and models store it.
         turn: radians of heading, counted from +Z to +X, per unit of the turn channel.
         step_after_turn: whether planar steps are given in the heading of the next frame or of this one.
+        blocks: blocks of joints in the order of the features, after the root channels and before the contacts, with
+            the joint that each begins with.
     """
 
     name: ClassVar[str]
     turn: ClassVar[float]
     step_after_turn: ClassVar[bool]
+    blocks: ClassVar[Mapping[str, int]]
 
-    @abstractmethod
     def width(self, skeleton: Skeleton) -> int:
         """Return F, the features per frame."""
+        return sum(len(channels) for channels in self.groups(skeleton).values())
 
-    @abstractmethod
-    def channels(self, skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
-        """Return each joint's feature indices, root first; every feature belongs to exactly one joint."""
-
-    @abstractmethod
     def groups(self, skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
-        """Return the channel groups that share one standard deviation, by name; they partition the features."""
+        """Return the channel groups that share one standard deviation, by name, in the order of the features.
+
+        They partition the features.
+        """
+        joints = len(skeleton.joints)
+        blocks = {name: SIZES[name] * (joints - first) for name, first in self.blocks.items()}
+        sizes = {"turn": 1, "step": 2, "height": 1, **blocks, "contacts": check_contacts(skeleton)}
+        ends = accumulate(sizes.values())
+        return {name: tuple(range(end - size, end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
+
+    def channels(self, skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
+        """Return each joint's feature indices, root first; every feature belongs to exactly one joint.
+
+        Joint 0 has the root channels; contact k belongs to `skeleton.contacts[k]`.
+        """
+        groups, joints = self.groups(skeleton), len(skeleton.joints)
+        found: list[list[int]] = [list(range(ROOT)), *([] for _ in range(joints - 1))]
+        for name, first in self.blocks.items():
+            size = SIZES[name]
+            for joint in range(first, joints):
+                start = (joint - first) * size
+                found[joint] += groups[name][start : start + size]
+        for joint, channel in zip(skeleton.contacts, groups["contacts"], strict=True):
+            found[joint].append(channel)
+        return tuple(tuple(channels) for channels in found)
 
     @abstractmethod
     def encode(self, positions: Tensor, rotations: Tensor, skeleton: Skeleton, fps: float = 20.0) -> Tensor:
@@ -121,32 +143,6 @@ class FeatureLayout(ABC):
         step = turn_about_y(root.diff(dim=-2), -at)
         turns = angle.diff(dim=-1) / self.turn
         return torch.stack((turns, step[..., 0], step[..., 2], root[..., :-1, 1]))
-
-
-def consecutive(**sizes: int) -> dict[str, tuple[int, ...]]:
-    """Number the channels of named groups one after the other."""
-    ends = list(accumulate(sizes.values()))
-    return {name: tuple(range(end - size, end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
-
-
-def assign_channels(
-    groups: Mapping[str, tuple[int, ...]], order: Sequence[str], skeleton: Skeleton
-) -> tuple[tuple[int, ...], ...]:
-    """Return each joint's channels: the root channels to joint 0, then the blocks in `order`, then contacts.
-
-    A block that lacks the root has one joint fewer; contact k belongs to `skeleton.contacts[k]`.
-    """
-    joints = len(skeleton.joints)
-    found: list[list[int]] = [list(range(ROOT)), *([] for _ in range(joints - 1))]
-    for name in order:
-        size = SIZES[name]
-        first = joints - len(groups[name]) // size
-        for joint in range(first, joints):
-            start = (joint - first) * size
-            found[joint] += groups[name][start : start + size]
-    for joint, channel in zip(skeleton.contacts, groups["contacts"], strict=True):
-        found[joint].append(channel)
-    return tuple(tuple(channels) for channels in found)
 
 
 def check_contacts(skeleton: Skeleton) -> int:

@@ -6,6 +6,8 @@ Order: turn, step x, step z, height; positions of joints 1..J-1; rotations of jo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -16,9 +18,6 @@ from scalemogen.motion.layouts.base import (
     FACING,
     ROOT,
     FeatureLayout,
-    assign_channels,
-    check_contacts,
-    consecutive,
     facing_joints,
     find_contacts,
     joint_count,
@@ -55,27 +54,7 @@ class HumanML3DBlocks(FeatureLayout):
 
     turn: ClassVar[float] = -2.0
     step_after_turn: ClassVar[bool] = True
-
-    def width(self, skeleton: Skeleton) -> int:
-        """Return F, the features per frame."""
-        return 12 * len(skeleton.joints) + FIXED + check_contacts(skeleton)
-
-    def groups(self, skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
-        """Return the channel groups by name, in the order of the features."""
-        joints = len(skeleton.joints)
-        return consecutive(
-            turn=1,
-            step=2,
-            height=1,
-            positions=3 * (joints - 1),
-            rotations=6 * (joints - 1),
-            velocities=3 * joints,
-            contacts=check_contacts(skeleton),
-        )
-
-    def channels(self, skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
-        """Return each joint's feature indices, root first."""
-        return assign_channels(self.groups(skeleton), ("positions", "rotations", "velocities"), skeleton)
+    blocks: ClassVar[Mapping[str, int]] = MappingProxyType({"positions": 1, "rotations": 1, "velocities": 0})
 
     def cut(self, features: Tensor) -> Blocks:
         """Cut features (..., F) into blocks."""

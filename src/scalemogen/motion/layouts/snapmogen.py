@@ -6,6 +6,8 @@ every channel. The data set's own numbers are in centimetres.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -17,9 +19,6 @@ from scalemogen.motion.layouts.base import (
     FACING,
     ROOT,
     FeatureLayout,
-    assign_channels,
-    check_contacts,
-    consecutive,
     facing_joints,
     find_contacts,
     joint_count,
@@ -48,27 +47,7 @@ class SnapMoGenLayout(FeatureLayout):
     name: ClassVar[str] = "snapmogen"
     turn: ClassVar[float] = -1.0
     step_after_turn: ClassVar[bool] = False
-
-    def width(self, skeleton: Skeleton) -> int:
-        """Return F, the features per frame."""
-        return 12 * len(skeleton.joints) + FIXED + check_contacts(skeleton)
-
-    def groups(self, skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
-        """Return the channel groups by name, in the order of the features."""
-        joints = len(skeleton.joints)
-        return consecutive(
-            turn=1,
-            step=2,
-            height=1,
-            rotations=6 * joints,
-            positions=3 * joints,
-            velocities=3 * joints,
-            contacts=check_contacts(skeleton),
-        )
-
-    def channels(self, skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
-        """Return each joint's feature indices, root first."""
-        return assign_channels(self.groups(skeleton), ("rotations", "positions", "velocities"), skeleton)
+    blocks: ClassVar[Mapping[str, int]] = MappingProxyType({"rotations": 0, "positions": 0, "velocities": 0})
 
     def encode(self, positions: Tensor, rotations: Tensor, skeleton: Skeleton, fps: float = 20.0) -> Tensor:
         """Return features (..., T-1, F); see `FeatureLayout.encode`."""
