@@ -41,6 +41,7 @@ COMMANDS = MappingProxyType(
         "evaluate": "the full protocol on a model, or two results beside each other",
         "preserve": "what tokenizers leave of the skeleton after each scale, beside each other",
         "recognise": "do generated motions show what their sentences say?",
+        "measure-edits": "what edits of held-out clips keep, and what they move",
         "export": "convert a motion to another file format",
         "import-reference": "released files of the paper's authors to a model folder",
         "serve": "a page in the browser and a JSON API around a model",

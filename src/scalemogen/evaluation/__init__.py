@@ -1,6 +1,8 @@
 """The protocol: a model, a motion store and an evaluator to numbers that can be believed."""
 
 from scalemogen.evaluation.compare import Comparison, compare, read_result
+from scalemogen.evaluation.edits import choose_clips, measure_edits
+from scalemogen.evaluation.edits_report import edits_report
 from scalemogen.evaluation.evaluate import Evaluated, evaluate
 from scalemogen.evaluation.loading import find_evaluator, load_evaluator
 from scalemogen.evaluation.origin import origin_of_data, origin_of_evaluator, origin_of_model, origin_of_run
@@ -24,13 +26,16 @@ __all__ = [
     "Settings",
     "Subject",
     "as_markdown",
+    "choose_clips",
     "compare",
+    "edits_report",
     "evaluate",
     "find_evaluator",
     "get_protocol",
     "html_page",
     "load_evaluator",
     "markdown",
+    "measure_edits",
     "origin_of_data",
     "origin_of_evaluator",
     "origin_of_model",
