@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -135,8 +136,15 @@ def measure_edits(
     names = model.facts.skeleton.parts
     chosen = part_numbers(model.facts.skeleton, parts)
     lengths = [clip.motion.frames for clip in clips]
-    sampling = {"guidance": guidance, "temperature": temperature}
-    made = model.generate([text] * len(clips), frames=lengths, seed=clips[0].seed, clean=False, **sampling)
+    edit = partial(model.edit_with_report, guidance=guidance, temperature=temperature, clean=False)
+    made = model.generate(
+        [text] * len(clips),
+        frames=lengths,
+        seed=clips[0].seed,
+        guidance=guidance,
+        temperature=temperature,
+        clean=False,
+    )
     target = torch.cat([from_body(motion) for motion in made]).mean(0)
     rows = []
     for setting in SETTINGS:
@@ -144,10 +152,10 @@ def measure_edits(
 
         def work(batch: list[Clip], setting: Setting = setting, touched: list[int] = touched) -> Samples:
             requests = [_request(setting, clip, text, parts, len(model.spec.scales)) for clip in batch]
-            edits = model.edit_with_report([clip.motion for clip in batch], requests, clean=False, **sampling)
+            edits = edit([clip.motion for clip in batch], requests)
             figures = [
-                _figures(edit, clip.frames(setting.region), touched, target)
-                for clip, edit in zip(batch, edits, strict=True)
+                _figures(edited, clip.frames(setting.region), touched, target)
+                for clip, edited in zip(batch, edits, strict=True)
             ]
             return {name: torch.stack([one[name] for one in figures]) for name in figures[0]}
 
@@ -178,7 +186,8 @@ def posture_gap(motion: Motion, frames: slice, parts: Sequence[int], target: Ten
     """
     joints = [joint for joint, part in enumerate(motion.skeleton.part_of) if part in parts]
     lack = from_body(motion)[frames].mean(0) - target
-    return CENTIMETRES * torch.linalg.vector_norm(lack[joints], dim=-1).mean()
+    distance: Tensor = torch.linalg.vector_norm(lack[joints], dim=-1).mean()
+    return CENTIMETRES * distance
 
 
 def _request(setting: Setting, clip: Clip, text: str, parts: Sequence[str], scales: int) -> EditRequest:

@@ -33,7 +33,7 @@ def edits_report(result: Mapping[str, Any]) -> str:
                 "# What edits keep and move",
                 about,
                 as_markdown([["what may change", "output", *columns], *masked]),
-                *(f"- {text}" for text in statements(result)),
+                " ".join(statements(result)),
                 "Everything may change, from the first scale on (γ = 0); a bit does where the sentence makes it less"
                 " probable by more than τ:",
                 as_markdown([["τ", *columns], *(line[:1] + line[2:] for line in free)]),
@@ -50,24 +50,22 @@ def statements(result: Mapping[str, Any]) -> list[str]:
     said = []
     for composed, output in ((True, "composed"), (False, "raw")):
         rows = [row for row in result["rows"] if row["composed"] == composed]
-        still = [
+        parts = [
             (value, name)
             for row in rows
             if row["region"] == "parts"
             for name, value in row["moved_cm"].items()
             if name not in row["may_change"]
         ]
-        if still:
-            said.append(f"Parts that were not to change moved {_most(still)}, {output}.")
-        others = [(value, name) for row in rows for name, value in (row["moved_cm_in_other_frames"] or {}).items()]
-        if others:
-            said.append(f"In frames that were not to change parts moved {_most(others)}, {output}.")
+        frames = [(value, name) for row in rows for name, value in (row["moved_cm_in_other_frames"] or {}).items()]
+        found = [
+            f"in {what} that were not to change {max(values)[0]:.2f} cm ({max(values)[1]})"
+            for what, values in (("parts", parts), ("frames", frames))
+            if values
+        ]
+        if found:
+            said.append(f"Largest mean displacement, {output}: {', '.join(found)}.")
     return said
-
-
-def _most(values: list[tuple[float, str]]) -> str:
-    value, name = max(values)
-    return f"{value:.2f} cm or less on the mean" + (f" ({name})" if value >= 0.005 else "")
 
 
 def _lines(result: Mapping[str, Any], row: Mapping[str, Any]) -> list[list[str]]:
