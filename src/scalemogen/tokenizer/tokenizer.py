@@ -16,7 +16,7 @@ from scalemogen.scales import Pyramid, Quantised
 from scalemogen.skeletons import Skeleton
 from scalemogen.tokenizer.coders import JointChannels, MotionDecoder, MotionEncoder
 
-FEW = 8
+FEW = 4
 """Motions that a CPU encodes or decodes at a time where there are no gradients: more of them do not fit its caches."""
 
 

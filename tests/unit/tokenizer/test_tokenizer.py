@@ -49,7 +49,7 @@ def test_few_motions_at_a_time_only_without_gradients(reference: bool) -> None:
     with torch.no_grad():
         torch.testing.assert_close(tokenizer.encode(features, lengths), latent)
         torch.testing.assert_close(tokenizer.decode(latent, lengths), decoded)
-    assert sizes[2:] == [FEW, FEW, 19 - 2 * FEW] * 2
+    assert sizes[2:] == [*[FEW] * 4, 19 - 4 * FEW] * 2
 
 
 @torch.no_grad()
