@@ -14,7 +14,7 @@ VALUES: tuple[Any, ...] = (
 )  # fmt: skip
 FIELDS = (
     "text", "seconds", "seed", "guidance", "temperature", "parts", "frames", "strength", "source_text", "sentences",
-    "keep", "extra",
+    "keep", "to", "keep_scales", "clean", "extra",
 )  # fmt: skip
 BODIES = (
     b"", b"{", b"[]", b"null", b"NaN", b'"text"', b"\xff\xfe", b"[" * 9000, b'{"text":' * 1500,
@@ -39,6 +39,8 @@ def requests(name: str) -> Iterator[tuple[str, str, bytes, str]]:
         "/api/sequences": {"sentences": [walk, walk]},
         f"/api/motions/{name}/edits": wave,
         f"/api/motions/{name}/inbetweens": {**wave, "keep": [[0, 8]]},
+        f"/api/motions/{name}/prolongations": {**wave, "to": name},
+        f"/api/motions/{name}/variations": wave,
     }
     paths = (*good, "/api/uploads", f"/api/motions/{name}/files/%2e%2e", "/api/motions/%ff%fe",
              "/api/motions/" + "x" * 500, "/api/%00", "/" + "a/" * 50)  # fmt: skip

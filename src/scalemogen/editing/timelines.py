@@ -72,22 +72,28 @@ def stitch(studio: Studio, texts: Sequence[str], frames: Sequence[int], seed: in
     return studio.cleaned(make_rigid(studio.layout.to_motion(made, studio.facts.skeleton, studio.facts.fps)))
 
 
-def vary(studio: Studio, take: Take, text: str, count: int, keep_scales: int, seed: int) -> list[Motion]:
-    """Draw all but the coarsest scales of a motion anew, `count` times; each starts where the motion does.
+def vary(
+    studio: Studio, takes: Sequence[Take], texts: Sequence[str], keep_scales: int, seeds: Sequence[int]
+) -> list[Motion]:
+    """Draw all but the coarsest scales of each motion anew, in one batch; each result starts where its motion does.
 
     Raises:
-        UserError: the motion is longer than the model's longest; `keep_scales` out of range.
+        UserError: a motion is longer than the model's longest; `keep_scales` out of range.
     """
-    editor, facts = studio.editor, studio.facts
-    if len(take.features) > editor.max_frames:
-        seconds, longest = len(take.features) / facts.fps, editor.max_frames / facts.fps
-        raise UserError(f"a motion of {seconds:.2f} seconds; this model varies motions of at most {longest:.2f}")
-    region = torch.ones(len(take.features), editor.parts, dtype=torch.bool)
-    windows = [Window(take.features, text, region, seed + number) for number in range(count)]
-    drawn = editor.redraw(windows, studio.sampling, gamma=keep_scales)
-    start = studio.layout.to_motion(take.features[:1], facts.skeleton, facts.fps)
-    made = (make_rigid(studio.layout.to_motion(one.features, facts.skeleton, facts.fps)) for one in drawn)
-    return [place(studio.cleaned(motion), start, take.motion) for motion in made]
+    editor, facts, layout = studio.editor, studio.facts, studio.layout
+    windows = []
+    for take, text, seed in zip(takes, texts, seeds, strict=True):
+        if len(take.features) > editor.max_frames:
+            seconds, longest = len(take.features) / facts.fps, editor.max_frames / facts.fps
+            raise UserError(f"a motion of {seconds:.2f} seconds; this model varies motions of at most {longest:.2f}")
+        region = torch.ones(len(take.features), editor.parts, dtype=torch.bool)
+        windows.append(Window(take.features, text, region, seed))
+    varied = []
+    for take, drawn in zip(takes, editor.redraw(windows, studio.sampling, gamma=keep_scales), strict=True):
+        start = layout.to_motion(take.features[:1], facts.skeleton, facts.fps)
+        made = make_rigid(layout.to_motion(drawn.features, facts.skeleton, facts.fps))
+        varied.append(place(studio.cleaned(made), start, take.motion))
+    return varied
 
 
 def _fill(

@@ -369,8 +369,29 @@ class TextToMotion:
         if count < 1:
             raise UserError(f"{count} variations; ask for at least 1")
         studio = self._studio([text], seed, guidance, temperature, clean)
-        kept = len(self.spec.scales) // 2 if keep_scales is None else keep_scales
-        return vary(studio, make_take(motion, self.facts), text, count, kept, seed)
+        takes, texts = [make_take(motion, self.facts)] * count, [text] * count
+        return vary(studio, takes, texts, self._kept_scales(keep_scales), seed_each(count, seed))
+
+    def vary_each(
+        self,
+        motions: Sequence[Motion],
+        texts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        keep_scales: int | None = None,
+        guidance: float | None = None,
+        temperature: float | None = None,
+        clean: bool = True,
+    ) -> list[Motion]:
+        """Draw one motion like each of several, together; each is what `vary` gives with its text and seed.
+
+        Raises:
+            UserError: not one seed each; see also `vary`.
+            ValueError: not one text each.
+        """
+        studio = self._studio(texts, 0, guidance, temperature, clean)
+        takes = [make_take(motion, self.facts) for motion in motions]
+        return vary(studio, takes, texts, self._kept_scales(keep_scales), seed_each(len(motions), seeds))
 
     def prepare(self, motion: Motion) -> Motion:
         """Return a motion as the model sees it: at its frame rate, starting over the origin, one frame shorter.
@@ -444,6 +465,9 @@ class TextToMotion:
             "guidance": usual.get("guidance", GUIDANCE) if guidance is None else guidance,
             "temperature": usual.get("temperature", TEMPERATURE) if temperature is None else temperature,
         }
+
+    def _kept_scales(self, given: int | None) -> int:
+        return len(self.spec.scales) // 2 if given is None else given
 
     def _motions(self, features: Tensor, lengths: Tensor) -> list[Motion]:
         """Return the motion of each row of normalised features (B, T, F)."""

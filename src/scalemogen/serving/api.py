@@ -18,17 +18,20 @@ from scalemogen.serving.desk import Desk
 from scalemogen.serving.guard import UPLOAD_PATH
 from scalemogen.serving.limits import Limits
 from scalemogen.serving.meter import Meter
-from scalemogen.serving.orders import Change, Gap, Scene, Sentence
+from scalemogen.serving.orders import Change, Gap, More, Options, Scene, Sentence, Variation
 from scalemogen.serving.schemas import (
     MOST,
     EditRequestBody,
     InbetweenRequest,
+    Making,
     ModelInfo,
     MotionRequest,
     MotionStatus,
     PartInfo,
     Problem,
+    ProlongRequest,
     SequenceRequest,
+    VaryRequest,
 )
 from scalemogen.serving.store import Piece, Store
 from scalemogen.serving.writing import FileDesk, formats, media_type
@@ -93,6 +96,7 @@ def add_api(app: FastAPI, server: Server) -> None:
     _add_model(router, server)
     _add_making(router, server)
     _add_changing(router, server)
+    _add_going_on(router, server)
     _add_reading(router, server)
     app.include_router(router, responses=_problems(400, 403, 408, 413, 422))
 
@@ -112,6 +116,7 @@ def _add_model(router: APIRouter, server: Server) -> None:
         fps=facts.fps,
         shortest=model.min_frames / facts.fps,
         longest=model.max_frames / facts.fps,
+        scales=len(model.spec.scales),
         **model.sampling,
         strengths=list(STRENGTHS),
         formats=list(formats()),
@@ -140,7 +145,7 @@ def _add_making(router: APIRouter, server: Server) -> None:
             shortest, longest = (size / model.facts.fps for size in (model.min_frames, model.max_frames))
             raise UserError(f"seconds: {body.seconds:g}; this model makes motions of {shortest:.2f} to {longest:.2f}")
         server.admit(request)
-        order = Sentence(body.text, frames, body.seed, body.guidance, body.temperature)
+        order = Sentence(body.text, frames, body.seed, _options(body))
         return _accepted(server, server.desk.submit(order, Piece(body.text, body.seed)), response)
 
     @router.post("/sequences", status_code=202, responses=_problems(429, 503))
@@ -150,13 +155,11 @@ def _add_making(router: APIRouter, server: Server) -> None:
         seconds = tuple(line.seconds for line in body.sentences)
         for number, line in enumerate(body.sentences):
             _check_caption(line.text, limits.caption, f"sentences.{number}.text")
-            if round(line.seconds * model.facts.fps) < model.min_frames:
-                shortest = model.min_frames / model.facts.fps
-                raise UserError(f"sentences.{number}.seconds: {line.seconds:g}; at least {shortest:.2f} are made")
+            _check_seconds(line.seconds, model, f"sentences.{number}.seconds")
         if sum(seconds) > limits.motion_seconds:
             raise UserError(f"sentences: {sum(seconds):g} seconds; at most {limits.motion_seconds:g} are made")
         server.admit(request)
-        order = Scene(texts, seconds, body.seed, body.guidance, body.temperature)
+        order = Scene(texts, seconds, body.seed, _options(body))
         return _accepted(server, server.desk.submit(order, Piece(" / ".join(texts), body.seed, whole=False)), response)
 
     @router.post(UPLOAD_PATH.removeprefix("/api"), status_code=201, responses=_problems(429, 503))
@@ -191,7 +194,7 @@ def _add_changing(router: APIRouter, server: Server) -> None:
         )
         part_numbers(model.facts.skeleton, wanted.parts)
         server.admit(request)
-        order = Change(motion, wanted, body.guidance, body.temperature)
+        order = Change(motion, wanted, _options(body))
         made = Piece(body.text, body.seed, source=name, whole=body.frames is None)
         return _accepted(server, server.desk.submit(order, made), response)
 
@@ -202,15 +205,48 @@ def _add_changing(router: APIRouter, server: Server) -> None:
         _check_caption(body.text, limits.caption)
         keep = tuple(_frames(kept, motion, f"keep.{number}") for number, kept in enumerate(body.keep))
         server.admit(request)
-        order = Gap(motion, body.text, keep, body.seed, body.guidance, body.temperature)
+        order = Gap(motion, body.text, keep, body.seed, _options(body))
         piece = Piece(body.text, body.seed, source=name, whole=False)
         return _accepted(server, server.desk.submit(order, piece), response)
+
+    @router.post("/motions/{name}/variations", status_code=202, responses=_problems(404, 409, 429, 503))
+    async def vary_motion(name: Name, body: VaryRequest, request: Request, response: Response) -> MotionStatus:
+        """Ask for a motion like a given one: its coarsest scales stay, the finer ones are drawn anew."""
+        _, motion = server.finished(name)
+        _check_caption(body.text, limits.caption)
+        if motion.frames > model.max_frames:
+            longest = model.max_frames / model.facts.fps
+            raise UserError(f"a motion of {motion.seconds:.2f} seconds; this model varies at most {longest:.2f}")
+        if body.keep_scales is not None and body.keep_scales > len(model.spec.scales):
+            raise UserError(f"keep_scales: {body.keep_scales}; this model has {len(model.spec.scales)} scales")
+        server.admit(request)
+        order = Variation(motion, body.text, body.keep_scales, body.seed, _options(body))
+        return _accepted(server, server.desk.submit(order, Piece(body.text, body.seed, source=name)), response)
 
     @router.delete("/motions/{name}", status_code=204, responses=_problems(404))
     async def forget_motion(name: Name) -> None:
         """Take a request back, or have a motion forgotten."""
         server.find(name)
         server.desk.withdraw(name)
+
+
+def _add_going_on(router: APIRouter, server: Server) -> None:
+    model, limits = server.model, server.limits
+
+    @router.post("/motions/{name}/prolongations", status_code=202, responses=_problems(404, 409, 429, 503))
+    async def prolong_motion(name: Name, body: ProlongRequest, request: Request, response: Response) -> MotionStatus:
+        """Ask for a motion that goes on, where `to` is given until it leads to that motion, which then follows."""
+        _, motion = server.finished(name)
+        to = None if body.to is None else server.finished(body.to)[1]
+        _check_caption(body.text, limits.caption)
+        _check_seconds(body.seconds, model, "seconds")
+        total = motion.seconds + body.seconds + (0.0 if to is None else to.seconds)
+        if total > limits.motion_seconds:
+            raise UserError(f"seconds: {total:g} in all; at most {limits.motion_seconds:g} are made")
+        server.admit(request)
+        order = More(motion, body.text, body.seconds, to, body.seed, _options(body))
+        piece = Piece(body.text, body.seed, source=name, whole=False)
+        return _accepted(server, server.desk.submit(order, piece), response)
 
 
 def _add_reading(router: APIRouter, server: Server) -> None:
@@ -277,6 +313,17 @@ def _read(content: bytes, model: TextToMotion, most: float) -> Motion:
         return align(motion, model.facts)
     except ValueError as error:  # numbers too large for a motion
         raise UserError(f"the file: {error}") from error
+
+
+def _options(body: Making) -> Options:
+    return Options(body.guidance, body.temperature, body.clean)
+
+
+def _check_seconds(seconds: float, model: TextToMotion, place: str) -> None:
+    """Refuse a length that is too short for the model; what is made window by window has no longest."""
+    if round(seconds * model.facts.fps) < model.min_frames:
+        shortest = model.min_frames / model.facts.fps
+        raise UserError(f"{place}: {seconds:g}; at least {shortest:.2f} are made")
 
 
 def _check_caption(text: str, most: int, place: str = "text") -> None:

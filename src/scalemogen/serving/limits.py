@@ -25,7 +25,7 @@ class Limits:
         upload: bytes of an uploaded file.
         uploads: files that may be on their way at once.
         body_seconds: time in which a request has to arrive.
-        motion_seconds: length of an uploaded motion, and of sentences in a row.
+        motion_seconds: length of an uploaded motion, of sentences in a row, and of a motion that goes on.
         downloads: files that may be waited for at once; they are written one at a time.
 
     Raises:

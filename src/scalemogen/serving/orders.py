@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypedDict
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from scalemogen.editing import EditRequest
 from scalemogen.motion import Motion
@@ -15,14 +15,22 @@ Made = tuple[Motion, dict[str, Any] | None]
 
 
 @dataclass(frozen=True)
+class Options:
+    """What every order may set; see `TextToMotion.generate`."""
+
+    guidance: float | None = None
+    temperature: float | None = None
+    clean: bool = True
+
+
+@dataclass(frozen=True)
 class Sentence:
     """A motion of a sentence; see `TextToMotion.generate`."""
 
     text: str
     frames: int
     seed: int
-    guidance: float | None = None
-    temperature: float | None = None
+    options: Options
 
 
 @dataclass(frozen=True)
@@ -31,8 +39,18 @@ class Change:
 
     motion: Motion
     request: EditRequest
-    guidance: float | None = None
-    temperature: float | None = None
+    options: Options
+
+
+@dataclass(frozen=True)
+class Variation:
+    """A motion like a given one; see `TextToMotion.vary`."""
+
+    motion: Motion
+    text: str
+    keep_scales: int | None
+    seed: int
+    options: Options
 
 
 @dataclass(frozen=True)
@@ -42,8 +60,7 @@ class Scene:
     texts: tuple[str, ...]
     seconds: tuple[float, ...]
     seed: int
-    guidance: float | None = None
-    temperature: float | None = None
+    options: Options
 
 
 @dataclass(frozen=True)
@@ -54,23 +71,30 @@ class Gap:
     text: str
     keep: tuple[tuple[int, int], ...]
     seed: int
-    guidance: float | None = None
-    temperature: float | None = None
+    options: Options
 
 
-class _Sampling(TypedDict):
-    guidance: float | None
-    temperature: float | None
+@dataclass(frozen=True)
+class More:
+    """A motion that goes on, to another one where that is given; see `TextToMotion.prolong` and `bridge`."""
+
+    motion: Motion
+    text: str
+    seconds: float
+    to: Motion | None
+    seed: int
+    options: Options
 
 
-Order = Sentence | Change | Scene | Gap
-Kind = tuple[type[Order], float | None, float | None, int | None]
+Order = Sentence | Change | Variation | Scene | Gap | More
+Kind = tuple[type[Order], Options, int | None]
 
 
 def kind_of(order: Order) -> Kind:
-    """Return what orders must have in common to be done together; scenes and gaps are done one by one."""
-    alone = id(order) if isinstance(order, Scene | Gap) else None
-    return type(order), order.guidance, order.temperature, alone
+    """Return what orders must have in common to be done together; what is made piece by piece is done alone."""
+    if isinstance(order, Scene | Gap | More):
+        return type(order), order.options, id(order)
+    return type(order), order.options, order.keep_scales if isinstance(order, Variation) else None
 
 
 def fulfil(model: TextToMotion, orders: Sequence[Order]) -> list[Made]:
@@ -79,7 +103,7 @@ def fulfil(model: TextToMotion, orders: Sequence[Order]) -> list[Made]:
     Raises:
         UserError: the model refuses one of them.
     """
-    sampling: _Sampling = {"guidance": orders[0].guidance, "temperature": orders[0].temperature}
+    options = asdict(orders[0].options)
     sentences = [order for order in orders if isinstance(order, Sentence)]
     if sentences:
         motions = model.generate(
@@ -87,24 +111,38 @@ def fulfil(model: TextToMotion, orders: Sequence[Order]) -> list[Made]:
             frames=[order.frames for order in sentences],
             seed=[order.seed for order in sentences],
             batch_size=len(sentences),
-            **sampling,
+            **options,
         )
         return [(motion, None) for motion in motions]
-    scenes = [order for order in orders if isinstance(order, Scene)]
-    if scenes:
-        return [(model.stitch(order.texts, order.seconds, seed=order.seed, **sampling), None) for order in scenes]
-    gaps = [order for order in orders if isinstance(order, Gap)]
-    if gaps:
-        return [
-            (model.inbetween(order.motion, order.text, order.keep, seed=order.seed, **sampling), None) for order in gaps
-        ]
     changes = [order for order in orders if isinstance(order, Change)]
-    done = model.edit_with_report(
-        [order.motion for order in changes],
-        [order.request for order in changes],
-        **sampling,
-    )
-    return [(edited.motion, _brief(edited.report.to_dict())) for edited in done]
+    if changes:
+        done = model.edit_with_report(
+            [order.motion for order in changes],
+            [order.request for order in changes],
+            **options,
+        )
+        return [(edited.motion, _brief(edited.report.to_dict())) for edited in done]
+    variations = [order for order in orders if isinstance(order, Variation)]
+    if variations:
+        motions = model.vary_each(
+            [order.motion for order in variations],
+            [order.text for order in variations],
+            [order.seed for order in variations],
+            keep_scales=variations[0].keep_scales,
+            **options,
+        )
+        return [(motion, None) for motion in motions]
+    return [(_alone(model, order, options), None) for order in orders if isinstance(order, Scene | Gap | More)]
+
+
+def _alone(model: TextToMotion, order: Scene | Gap | More, options: dict[str, Any]) -> Motion:
+    if isinstance(order, Scene):
+        return model.stitch(order.texts, order.seconds, seed=order.seed, **options)
+    if isinstance(order, Gap):
+        return model.inbetween(order.motion, order.text, order.keep, seed=order.seed, **options)
+    if order.to is None:
+        return model.prolong(order.motion, order.text, order.seconds, seed=order.seed, **options)
+    return model.bridge(order.motion, order.to, order.text, order.seconds, seed=order.seed, **options)
 
 
 def _brief(report: dict[str, Any]) -> dict[str, Any]:

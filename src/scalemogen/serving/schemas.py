@@ -39,14 +39,20 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class MotionRequest(Strict):
+class Making(Strict):
+    """What every request for a motion may set."""
+
+    seed: Seed = 0
+    guidance: Guidance = None
+    temperature: Temperature = None
+    clean: Annotated[bool, Field(description="keep feet from sliding, by bending legs")] = True
+
+
+class MotionRequest(Making):
     """A sentence to turn into a motion."""
 
     text: Text
     seconds: Seconds = 4.0
-    seed: Seed = 0
-    guidance: Guidance = None
-    temperature: Temperature = None
 
 
 class Line(Strict):
@@ -56,16 +62,13 @@ class Line(Strict):
     seconds: Seconds = 4.0
 
 
-class SequenceRequest(Strict):
+class SequenceRequest(Making):
     """Sentences to turn into one motion, each going on from the one before."""
 
     sentences: Annotated[list[Line], Field(min_length=1, max_length=MOST)]
-    seed: Seed = 0
-    guidance: Guidance = None
-    temperature: Temperature = None
 
 
-class InbetweenRequest(Strict):
+class InbetweenRequest(Making):
     """Frames of a motion to make anew."""
 
     text: Annotated[Text, Field(description="what the new frames are to show")]
@@ -73,12 +76,29 @@ class InbetweenRequest(Strict):
         list[Range],
         Field(min_length=1, max_length=MOST, description="ranges of frames that stay as they are and where they are"),
     ]
-    seed: Seed = 0
-    guidance: Guidance = None
-    temperature: Temperature = None
 
 
-class EditRequestBody(Strict):
+class ProlongRequest(Making):
+    """New frames after a motion."""
+
+    text: Annotated[Text, Field(description="what the new frames are to show")]
+    seconds: Annotated[Seconds, Field(description="length of what is new")] = 4.0
+    to: Annotated[
+        str | None,
+        Field(min_length=1, max_length=64, description="id of a motion that the new frames lead to; default: none"),
+    ] = None
+
+
+class VaryRequest(Making):
+    """Another motion like a given one."""
+
+    text: Annotated[Text, Field(description="what the motion shows")]
+    keep_scales: Annotated[
+        int | None, Field(ge=0, le=1000, description="scales that stay, coarsest first; default: half of them")
+    ] = None
+
+
+class EditRequestBody(Making):
     """A change of a motion."""
 
     text: Annotated[Text, Field(description="what the result is to show")]
@@ -89,9 +109,6 @@ class EditRequestBody(Strict):
     ] = None
     frames: Annotated[Range | None, Field(description="the frames that may change; default: all")] = None
     strength: Strength = "medium"
-    seed: Seed = 0
-    guidance: Guidance = None
-    temperature: Temperature = None
 
 
 class MotionStatus(BaseModel):
@@ -130,12 +147,13 @@ class ModelInfo(BaseModel):
     fps: float
     shortest: Annotated[float, Field(description="seconds")]
     longest: Annotated[float, Field(description="seconds")]
+    scales: Annotated[int, Field(description="scales of a motion, of which variations keep some")]
     guidance: float
     temperature: float
     strengths: list[str]
     formats: list[str]
     sentences: Annotated[int, Field(description="most sentences of a sequence")]
-    motion_seconds: Annotated[float, Field(description="most seconds of a sequence, and of an uploaded motion")]
+    motion_seconds: Annotated[float, Field(description="most seconds of a motion of any origin")]
     caption: Annotated[int, Field(description="most characters of a sentence")]
     upload: Annotated[int, Field(description="most bytes of an uploaded file")]
     keep_seconds: float

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from helpers.serving import WALK, Serve, make, settled
+from helpers.serving import PATIENCE, WALK, Serve, make, settled
 from scalemogen.motion import read_bvh
 from scalemogen.pipeline import TextToMotion
 from scalemogen.serving import create_app, is_loopback
@@ -87,8 +88,93 @@ def test_an_inbetween_keeps_what_it_is_told_to(serve: Serve, model: TextToMotion
     assert moved[8:16].max() > 0.02
 
 
+def test_a_motion_goes_on_by_itself_or_to_another(serve: Serve, model: TextToMotion) -> None:
+    client = serve()
+    walk, jump = make(client, WALK)["id"], make(client, {**WALK, "text": "a person jumps", "seconds": 0.8})["id"]
+    body = {"text": "a person waves", "seconds": 1.0, "seed": 2, "guidance": 1.5, "temperature": 0.7}
+    first, second = (
+        model.generate(text, seconds=s, seed=3) for text, s in (("a person walks", 1.2), ("a person jumps", 0.8))
+    )
+    longer = ask(client, f"/api/motions/{walk}/prolongations", body)
+    both = ask(client, f"/api/motions/{walk}/prolongations", {**body, "to": jump})
+    assert [(made["source"], made["frames"], made["whole"]) for made in (longer, both)] == [
+        (walk, 44, False),
+        (walk, 60, False),
+    ]
+    own = model.prolong(first, "a person waves", 1.0, seed=2, guidance=1.5, temperature=0.7)
+    np.testing.assert_allclose(positions(client, longer["id"]), own.positions, atol=1e-4)
+    own = model.bridge(first, second, "a person waves", 1.0, seed=2, guidance=1.5, temperature=0.7)
+    np.testing.assert_allclose(positions(client, both["id"]), own.positions, atol=1e-4)
+
+
+def test_variations_are_computed_together(serve: Serve, model: TextToMotion, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of different motions, sentences and seeds; each is what it would be alone. Others are kept apart."""
+    client, batches = serve(), []
+    walk, jump = make(client, WALK)["id"], make(client, {**WALK, "text": "a person jumps", "seconds": 0.8})["id"]
+    original, started = TextToMotion.vary_each, threading.Event()
+
+    def watched(self: TextToMotion, motions: Any, *arguments: Any, **options: Any) -> Any:
+        batches.append(len(motions))
+        assert started.wait(PATIENCE)
+        return original(self, motions, *arguments, **options)
+
+    monkeypatch.setattr(TextToMotion, "vary_each", watched)
+    wanted = [(walk, "walks", 9, 3), (walk, "walks", 1, 1), (jump, "jumps", 2, 1), (walk, "walks", 3, 0)]
+    asked = []
+    for name, verb, seed, kept in wanted:
+        body = {"text": f"a person {verb}", "seed": seed, "keep_scales": kept}
+        asked.append(client.post(f"/api/motions/{name}/variations", json=body).json()["id"])
+        while not batches:  # so that the others wait behind the first one
+            time.sleep(0.001)
+    started.set()
+    for (source, verb, seed, kept), name in zip(wanted, asked, strict=True):
+        made = settled(client, name)
+        assert (made["state"], made["source"], made["whole"]) == ("done", source, True)
+        given = model.generate(f"a person {verb}", seconds=1.2 if source == walk else 0.8, seed=3)
+        (own,) = model.vary(given, f"a person {verb}", 1, seed=seed, keep_scales=kept)
+        np.testing.assert_allclose(positions(client, name), own.positions, atol=1e-4)
+    assert batches[:3] == [1, 2, 1]
+
+
+def test_cleaning_can_be_switched_off(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every request for a motion; without a word it is on."""
+    client, seen = serve(), []
+
+    def watch(name: str) -> None:
+        original = getattr(TextToMotion, name)
+
+        def watched(*arguments: Any, **options: Any) -> Any:
+            seen.append((name, options["clean"]))
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(TextToMotion, name, watched)
+
+    for name in ("generate", "stitch", "edit_with_report", "inbetween", "prolong", "bridge", "vary_each"):
+        watch(name)
+    text = {"text": "a person walks"}
+    walk = make(client, WALK)["id"]
+    requests = [
+        ("generate", "/api/motions", WALK),
+        ("stitch", "/api/sequences", {"sentences": [text]}),
+        ("edit_with_report", f"/api/motions/{walk}/edits", text),
+        ("inbetween", f"/api/motions/{walk}/inbetweens", {**text, "keep": [[0, 8]]}),
+        ("prolong", f"/api/motions/{walk}/prolongations", text),
+        ("bridge", f"/api/motions/{walk}/prolongations", {**text, "to": walk}),
+        ("vary_each", f"/api/motions/{walk}/variations", text),
+    ]
+    for name, path, body in requests:
+        seen.clear()
+        assert [ask(client, path, {**body, **more})["state"] for more in ({}, {"clean": False})] == ["done", "done"]
+        assert seen == [(name, True), (name, False)]
+        answer = client.post(path, json={**body, "clean": 0})
+        assert (answer.status_code, answer.json()["error"].split(":")[0]) == (422, "clean")
+    cleaned, own = (make(client, {**WALK, "clean": clean})["id"] for clean in (True, False))
+    assert np.abs(positions(client, cleaned) - positions(client, own)).max() > 1e-4
+
+
 def test_what_speaks_of_a_part_is_no_source_text(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An edit of a sequence, of an in-between or of an edited range takes the source's sentence as unknown."""
+    """An edit of a sequence, of an in-between, of what went on or of an edited range takes the source's sentence as
+    unknown."""
     client, seen = serve(), []
     original = TextToMotion.edit_with_report
 
@@ -104,13 +190,15 @@ def test_what_speaks_of_a_part_is_no_source_text(serve: Serve, monkeypatch: pyte
         walk,
         edited,
         ask(client, f"/api/motions/{walk}/edits", {**wave, "frames": [4, 20]})["id"],
+        ask(client, f"/api/motions/{walk}/variations", wave)["id"],
         ask(client, f"/api/motions/{walk}/inbetweens", {**wave, "keep": [[0, 8]]})["id"],
+        ask(client, f"/api/motions/{walk}/prolongations", {**wave, "seconds": 0.4})["id"],
         ask(client, "/api/sequences", {"sentences": [wave, wave]})["id"],
     ]
     seen.clear()
     for name in pieces:
         ask(client, f"/api/motions/{name}/edits", {"text": "a person jumps"})
-    assert seen == ["a person walks", "a person waves", None, None, None]
+    assert seen == ["a person walks", "a person waves", None, "a person waves", None, None, None]
     ask(client, f"/api/motions/{pieces[-1]}/edits", {"text": "a person jumps", "source_text": "a person waves"})
     assert seen[-1] == "a person waves"
 
@@ -156,6 +244,45 @@ def test_inbetweens_that_make_no_sense(serve: Serve, keep: Any, status: int, wor
     assert words in said["error"]
     missing = client.post("/api/motions/unknown/inbetweens", json={"text": "a person jumps", "keep": [[0, 8]]})
     assert missing.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "words"),
+    [
+        ("prolongations", {"seconds": 0.1}, 422, "seconds: 0.1; at least 0.20 are made"),
+        ("prolongations", {"seconds": 119}, 422, "seconds: 120.2 in all; at most 120 are made"),
+        ("prolongations", {"seconds": 117.7, "to": "SELF"}, 422, "seconds: 120.1 in all"),
+        ("prolongations", {"seconds": 1e9}, 422, "seconds"),
+        ("prolongations", {"to": "unknown"}, 404, "no motion of this id"),
+        ("prolongations", {"to": ""}, 422, "to"),
+        ("prolongations", {"text": "b" * 301}, 422, "text: 301 characters"),
+        ("variations", {"keep_scales": 4}, 422, "keep_scales: 4; this model has 3 scales"),
+        ("variations", {"keep_scales": -1}, 422, "keep_scales"),
+        ("variations", {"keep_scales": 1.5}, 422, "keep_scales"),
+        ("variations", {"count": 3}, 422, "count"),
+        ("variations", {"text": " "}, 422, "text"),
+        ("variations", {"text": "b" * 301}, 422, "text: 301 characters"),
+    ],
+)
+def test_what_goes_on_or_varies_in_ways_that_make_no_sense(
+    serve: Serve, path: str, body: dict[str, Any], status: int, words: str
+) -> None:
+    client = serve()
+    name = make(client, WALK)["id"]
+    body = {"text": "a person walks", **body, **({"to": name} if body.get("to") == "SELF" else {})}
+    answer = client.post(f"/api/motions/{name}/{path}", json=body)
+    assert answer.status_code == status, answer.text
+    assert words in answer.json()["error"]
+    missing = client.post(f"/api/motions/unknown/{path}", json={"text": "a person walks"})
+    assert missing.status_code == 404
+
+
+def test_only_what_the_model_can_take_at_once_is_varied(serve: Serve) -> None:
+    client = serve()
+    long = ask(client, "/api/sequences", {"sentences": [{"text": "a", "seconds": 1.2}, {"text": "b", "seconds": 1.2}]})
+    answer = client.post(f"/api/motions/{long['id']}/variations", json={"text": "a person walks"})
+    assert (answer.status_code, answer.json()["error"]) == (
+        422, "a motion of 2.40 seconds; this model varies at most 1.60")  # fmt: skip
 
 
 def test_a_file_of_ones_own_can_be_edited(serve: Serve) -> None:
@@ -343,7 +470,7 @@ def test_the_description_is_complete(serve: Serve) -> None:
     description = serve().get("/api/openapi.json").json()
     operations = [(path, method, operation) for path, methods in description["paths"].items()
                   for method, operation in methods.items()]  # fmt: skip
-    assert len(operations) == 10
+    assert len(operations) == 12
     for path, method, operation in operations:
         assert operation["description"], (path, method)
         assert "HTTPValidationError" not in json.dumps(operation), (path, method)

@@ -9,7 +9,7 @@ import pytest
 from helpers.motions import make_motion
 from scalemogen.errors import UserError
 from scalemogen.serving.desk import Desk, QueueFull
-from scalemogen.serving.orders import Made, Order, Sentence
+from scalemogen.serving.orders import Made, Options, Order, Sentence
 from scalemogen.serving.store import Piece, Store
 
 PATIENCE = 30.0
@@ -40,7 +40,7 @@ class Room:
         self.desk.start()
 
     def ask(self, text: str, guidance: float | None = None) -> str:
-        return self.desk.submit(Sentence(text, 20, 0, guidance), Piece(text, 0))
+        return self.desk.submit(Sentence(text, 20, 0, Options(guidance)), Piece(text, 0))
 
     def busy(self) -> str:
         """Ask for something and wait until it is computed; it goes on until `work.go` is set."""
