@@ -13,7 +13,7 @@ import pytest
 from helpers.browser import PROGRAM, Browser, browser
 from helpers.models import make_model
 from helpers.serving import server
-from scalemogen.motion import read_bvh
+from scalemogen.motion import Motion, read_bvh
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")
 
@@ -31,6 +31,7 @@ BLUE = """(() => {
 
 TEXTS = "(selector => [...document.querySelectorAll(selector)].map(e => e.textContent))"
 MADE = f"{TEXTS}('#made button')"
+SAID = "document.querySelector('#status.bad')?.textContent"
 
 
 @contextmanager
@@ -44,11 +45,31 @@ def served(tmp_path: Path) -> Iterator[tuple[Browser, str]]:
         yield page, address
 
 
+def downloaded(tmp_path: Path, page: Browser) -> Motion:
+    """Click on the BVH of the motion that is shown; return what comes."""
+    file = tmp_path / "browser" / "downloads" / "motion.bvh"
+    file.unlink(missing_ok=True)
+    page.click("#links a[data-format=bvh]")
+    end = time.monotonic() + PATIENCE
+    while not file.is_file():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return read_bvh(file)
+
+
 def panels(page: Browser, count: int) -> None:
     """Wait until so many motions are shown and the page is idle again, without a complaint."""
     page.until(f"document.querySelectorAll('#panels canvas').length === {count}")
     page.until("!document.querySelector('#go').disabled")
     assert page.value("document.querySelector('#status').textContent") == ""
+
+
+def offered(page: Browser) -> list[str]:
+    """Return the fields with names of their own that one sees in the form for changes."""
+    return page.value(  # type: ignore[no-any-return]
+        "[...document.querySelectorAll('#edit [id]:is(input, select, textarea)')].filter(e => e.checkVisibility())"
+        ".map(e => e.id)"
+    )
 
 
 def write(page: Browser, selector: str, text: str) -> None:
@@ -74,13 +95,7 @@ def test_a_visit(tmp_path: Path) -> None:
             page.press("ArrowRight")
         assert 0 < page.until("(t => t > 0 && t)(parseFloat(document.querySelector('#controls output').value))") < 1.6
 
-        page.click("#links a[data-format=bvh]")
-        downloaded = tmp_path / "browser" / "downloads" / "motion.bvh"
-        end = time.monotonic() + PATIENCE
-        while not downloaded.is_file():
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        assert read_bvh(downloaded).frames == 32
+        assert downloaded(tmp_path, page).frames == 32
 
         page.click_at(*page.until(BLUE))
         chosen = page.until("document.querySelector('#parts :checked')?.value")
@@ -121,29 +136,97 @@ def test_sentences_in_a_row_and_a_gap(tmp_path: Path) -> None:
         page.click(".line:nth-child(2) .remove")
         page.click("#go")
         panels(page, 1)
-        assert page.value(MADE) == ["a person walks / a person jumps3.0 s"]
+        assert page.value(MADE) == ["a person walks / a person jumps3.0 s, seed 0"]
         assert page.value("document.querySelector('#edit-text').value") == ""
 
         page.click("#ways [value=fill]")
         assert page.value("['first', 'last'].map(name => Number(document.getElementById(name).value))") == [20, 40]
-        shown = "name => getComputedStyle(document.querySelector(name)).display !== 'none'"
-        assert page.value(f"['#parts', '#strength', '#span', '#edit-seed'].map({shown})") == [True, True, True, True]
-        assert page.value(f"['fieldset.edit', 'label.edit'].map({shown})") == [False, False]
+        assert offered(page) == ["edit-text", "first", "last", "edit-seed"]
         write(page, "#edit-text", "a person turns")
         page.press("Enter")
         panels(page, 2)
-        assert page.value(MADE) == ["a person turnschanged, 3.0 s", "a person walks / a person jumps3.0 s"]
+        assert page.value(MADE) == [
+            "a person turnschanged, 3.0 s, seed 0",
+            "a person walks / a person jumps3.0 s, seed 0",
+        ]
 
         page.value("['first', 'last'].forEach((name, at) => (document.getElementById(name).value = 60 * at))")
         write(page, "#edit-text", "a person turns")
         page.click("#edit-go")
-        assert page.until("document.querySelector('#status.bad')?.textContent").startswith("leave some time to keep")
+        assert page.until(SAID).startswith("leave some time to keep")
+        assert page.complaints == []
+
+
+def test_variations_and_going_on(tmp_path: Path) -> None:
+    with served(tmp_path) as (page, _):
+        page.click("#text")
+        page.type("a person walks")
+        page.press("Enter")
+        panels(page, 1)
+
+        page.click("#ways [value=prolong]")
+        assert offered(page) == ["edit-text", "to", "more-seconds", "edit-seed"]
+        page.value("document.querySelector('#more-seconds').value = 1")
+        page.click("#edit-go")
+        panels(page, 2)
+        assert page.value(MADE)[0] == "a person walkschanged, 2.6 s, seed 0"
+        assert downloaded(tmp_path, page).frames == 52
+        page.value("document.querySelector('#to').selectedIndex = 2")  # the first motion
+        write(page, "#edit-text", "a person turns")
+        page.click("#edit-go")
+        panels(page, 2)
+        assert page.value(MADE)[0] == "a person turnschanged, 5.2 s, seed 0"
+        assert downloaded(tmp_path, page).frames == 52 + 20 + 32
+
+        page.click("#ways [value=vary]")
+        write(page, "#edit-text", "a person walks")
+        page.click("#edit-go")
+        assert page.until(SAID) == "a motion of 5.20 seconds; this model varies at most 1.60"
+        page.until("!document.querySelector('#go').disabled")
+        page.click("#made li:last-child button")
+        page.until("document.querySelectorAll('#panels canvas').length === 1")
+        assert offered(page) == ["edit-text", "count", "keep-scales", "edit-seed"]
+        page.value(
+            "[['count', 3], ['edit-seed', 7]].forEach(([name, value]) => (document.getElementById(name).value = value))"
+        )
+        page.click("#edit-go")
+        panels(page, 2)
+        assert page.value(MADE)[:3] == [f"a person walkschanged, 1.6 s, seed {seed}" for seed in (9, 8, 7)]
+        assert page.complaints == []
+
+
+def test_settings_hold_for_all_that_is_made(tmp_path: Path) -> None:
+    """Feet as the model moves them, on demand, in new motions and in changed ones; a setting out of range is shown."""
+    with served(tmp_path) as (page, _):
+        page.click("#text")
+        page.type("a person walks")
+        page.click("summary")
+        for switched in range(3):  # on, off, on
+            page.click("#go")
+            page.until(f"document.querySelectorAll('#made button').length === {2 * switched + 1}")
+            panels(page, 1)
+            page.click("#ways [value=vary]")
+            page.value("document.querySelector('#count').value = 1")
+            page.click("#edit-go")
+            panels(page, 2)
+            page.click("#clean")
+        made = page.value(
+            "Promise.all([...document.querySelectorAll('#made button')].reverse().map(({dataset}) =>"
+            " fetch(`api/motions/${dataset.id}/files/csv`).then(answer => answer.text())))"
+        )
+        on, off, again = made[::2]
+        assert on == again != off
+        assert len({made[1], made[3]}) == 2
+        page.value("document.querySelector('#guidance').value = -1")
+        page.click("summary")
+        page.click("#edit-go")
+        assert page.until(SAID) == "a setting is out of range"
+        assert page.value("document.querySelector('details').open && document.activeElement.id") == "guidance"
         assert page.complaints == []
 
 
 def test_when_things_go_wrong(tmp_path: Path) -> None:
     """A file that is none, a motion the server has forgotten, a server that is gone: a line each, and it goes on."""
-    said = "document.querySelector('#status.bad')?.textContent"
     model = make_model(tmp_path / "model")
     with browser(tmp_path / "browser") as page:
         with server(model, tmp_path) as (address, _):
@@ -156,7 +239,7 @@ def test_when_things_go_wrong(tmp_path: Path) -> None:
                 " const field = document.querySelector('#file'); field.files = files.files;"
                 " field.dispatchEvent(new Event('change', {bubbles: true}))})()"
             )
-            assert page.until(said).startswith("the file: ")
+            assert page.until(SAID).startswith("the file: ")
             page.until("!document.querySelector('#go').disabled")
             page.click("#text")
             page.type("a person walks")
@@ -164,7 +247,7 @@ def test_when_things_go_wrong(tmp_path: Path) -> None:
             panels(page, 1)
             page.value("fetch(document.querySelector('#links a').href.replace(/.files.*/, ''), {method: 'DELETE'})")
             page.click("#edit-go")
-            assert page.until(said).startswith("no motion of this id")
+            assert page.until(SAID).startswith("no motion of this id")
         page.until("!document.querySelector('#go').disabled")
         page.click("#go")
         assert page.until("document.querySelector('#status').textContent.startsWith('the server does not')")
@@ -201,12 +284,15 @@ def test_it_is_accessible(tmp_path: Path) -> None:
         page.click("#edit-go")
         panels(page, 2)
         page.click("#more")
+        page.click("summary")
         for theme in ("light", "dark"):
             page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
-            wrong = page.value(
-                "axe.run().then(({violations}) => violations.map(({id, nodes}) => [id, nodes.map(n => n.html)]))"
-            )
-            assert wrong == [], theme
+            for way in ("edit", "fill", "prolong", "vary"):
+                page.click(f"#ways [value={way}]")
+                wrong = page.value(
+                    "axe.run().then(({violations}) => violations.map(({id, nodes}) => [id, nodes.map(n => n.html)]))"
+                )
+                assert wrong == [], (theme, way)
 
 
 NODE = [Path(folder) / "axe-core" / "axe.min.js" for folder in os.environ.get("NODE_PATH", "").split(os.pathsep)]

@@ -34,7 +34,7 @@ class Page {
     this.pieces = new Map();
     this.figures = new Map();
     this.shown = null;
-    this.pending = null;
+    this.pending = [];
     this.describe();
     this.listen();
     this.restore();
@@ -50,6 +50,9 @@ class Page {
     at("seconds").value = Math.min(4, at("seconds").max);
     at("guidance").value = model.guidance;
     at("temperature").value = model.temperature;
+    at("more-seconds").min = Math.ceil(model.shortest * 10) / 10;
+    at("keep-scales").max = model.scales;
+    at("keep-scales").value = Math.floor(model.scales / 2);
     for (const strength of model.strengths) at("strength").add(new Option(strength, strength));
     at("strength").value = "strong";
     for (const { name } of model.parts) {
@@ -123,9 +126,12 @@ class Page {
     return at("ways").querySelector(":checked").value;
   }
 
-  /** Shows what belongs to editing, or to filling a gap: at first the middle third. */
+  /** Shows what belongs to a way of changing a motion; a gap to fill is at first the middle third. */
   setWay(way) {
-    at("change").dataset.way = way;
+    for (const part of at("change").querySelectorAll("[data-for]")) {
+      part.hidden = !part.dataset.for.split(" ").includes(way);
+      for (const field of part.querySelectorAll("input")) field.disabled = part.hidden; // so that nobody has to fill it
+    }
     if (way === "fill" && this.whole()) {
       const { frames } = this.pieces.get(this.shown);
       at("first").value = Math.round(frames / 3);
@@ -146,7 +152,7 @@ class Page {
     } catch (error) {
       this.say(error.message, true);
     }
-    this.pending = null;
+    this.pending = [];
     at("waiting").hidden = true;
     this.setBusy(false);
   }
@@ -166,23 +172,31 @@ class Page {
       text: line.querySelector(".text").value.trim(),
       seconds: line.querySelector(".seconds").valueAsNumber,
     }));
-    const sampling = {
-      seed: at("seed").valueAsNumber,
+    const options = { seed: at("seed").valueAsNumber, ...this.settings() };
+    const [first, ...others] = sentences;
+    const asked = others.length ? post("sequences", { sentences, ...options }) : post("motions", { ...first, ...options });
+    await this.wait([await asked]);
+  }
+
+  settings() {
+    if (!at("settings").checkValidity()) {
+      at("settings").parentElement.open = true; // what is closed cannot say what is wrong
+      at("settings").reportValidity();
+      throw new Error("a setting is out of range");
+    }
+    return {
       guidance: at("guidance").valueAsNumber,
       temperature: at("temperature").valueAsNumber,
+      clean: at("clean").checked,
     };
-    const [first, ...others] = sentences;
-    const asked = others.length ? post("sequences", { sentences, ...sampling }) : post("motions", { ...first, ...sampling });
-    await this.wait(await asked);
   }
 
   async change() {
-    const wanted = { text: at("edit-text").value.trim(), seed: at("edit-seed").valueAsNumber };
-    const path = `motions/${this.shown}`;
-    await this.wait(await (this.way() === "fill" ? this.fill(path, wanted) : this.edit(path, wanted)));
+    const wanted = { text: at("edit-text").value.trim(), seed: at("edit-seed").valueAsNumber, ...this.settings() };
+    await this.wait(await this[this.way()](`motions/${this.shown}`, wanted));
   }
 
-  edit(path, wanted) {
+  async edit(path, wanted) {
     const parts = this.chosen();
     const body = {
       ...wanted,
@@ -190,15 +204,30 @@ class Page {
       ...(parts.length && { parts }),
       ...(!this.whole() && { frames: this.span() }),
     };
-    return post(`${path}/edits`, body);
+    return [await post(`${path}/edits`, body)];
   }
 
-  fill(path, wanted) {
+  async fill(path, wanted) {
     if (this.whole()) throw new Error("leave some time to keep: drag an end of the time to make anew");
     const [first, last] = this.span();
     const { frames } = this.pieces.get(this.shown);
     const keep = [[0, first], [last, frames]].filter(([from, to]) => from < to);
-    return post(`${path}/inbetweens`, { ...wanted, keep });
+    return [await post(`${path}/inbetweens`, { ...wanted, keep })];
+  }
+
+  async prolong(path, wanted) {
+    const to = at("to").value || null;
+    return [await post(`${path}/prolongations`, { ...wanted, seconds: at("more-seconds").valueAsNumber, to })];
+  }
+
+  /** Asks for several, of seeds that follow one another, so that they are computed together. */
+  vary(path, wanted) {
+    const bodies = Array.from({ length: at("count").valueAsNumber }, (_, number) => ({
+      ...wanted,
+      seed: wanted.seed + number,
+      keep_scales: at("keep-scales").valueAsNumber,
+    }));
+    return Promise.all(bodies.map((body) => post(`${path}/variations`, body)));
   }
 
   span() {
@@ -220,19 +249,23 @@ class Page {
     await this.keep({ ...piece, title: file.name });
   }
 
-  /** Looks at a piece until it is settled. */
-  async wait(piece) {
-    this.pending = piece.id;
+  /** Looks at pieces until they are settled. */
+  async wait(pieces) {
+    const asked = pieces.map(({ id }) => id);
+    this.pending = asked;
     at("waiting").hidden = false;
     at("stage").scrollIntoView({ block: "nearest", behavior: "smooth" });
-    while (piece.state === "waiting" || piece.state === "working") {
-      this.tell(piece);
-      await new Promise((resume) => setTimeout(resume, LOOK_EVERY));
-      if (this.pending !== piece.id) return;
-      piece = await api(`motions/${piece.id}`);
+    for (let piece of pieces) {
+      while (piece.state === "waiting" || piece.state === "working") {
+        this.tell(piece);
+        await new Promise((resume) => setTimeout(resume, LOOK_EVERY));
+        if (this.pending !== asked) return;
+        piece = await api(`motions/${piece.id}`);
+      }
+      if (piece.state === "failed") throw new Error(piece.error);
+      await this.keep(piece);
+      if (this.pending !== asked) return;
     }
-    if (piece.state === "failed") throw new Error(piece.error);
-    await this.keep(piece);
     this.say("");
   }
 
@@ -249,11 +282,10 @@ class Page {
   }
 
   async cancel() {
-    const id = this.pending;
-    if (!id) return;
-    this.pending = null;
+    const ids = this.pending.filter((id) => !this.pieces.has(id)); // what is made already stays
+    this.pending = [];
     this.say("cancelled");
-    await api(`motions/${id}`, { method: "DELETE" }).catch(() => null);
+    await Promise.all(ids.map((id) => api(`motions/${id}`, { method: "DELETE" }).catch(() => null)));
   }
 
   /** Takes a finished piece into the list and shows it. */
@@ -266,12 +298,15 @@ class Page {
   list() {
     at("made-title").hidden = this.pieces.size === 0;
     at("made").replaceChildren();
+    at("to").replaceChildren(new Option("nothing more", ""));
     for (const piece of [...this.pieces.values()].reverse()) {
+      at("to").add(new Option(`${piece.title || piece.text} (${piece.seconds.toFixed(1)} s)`, piece.id));
       const button = element("button", element("li", at("made")));
       button.type = "button";
       button.dataset.id = piece.id;
       button.append(piece.title || piece.text);
-      element("small", button).textContent = `${piece.source ? "changed, " : ""}${piece.seconds.toFixed(1)} s`;
+      const seed = piece.seed === null ? "" : `, seed ${piece.seed}`;
+      element("small", button).textContent = `${piece.source ? "changed, " : ""}${piece.seconds.toFixed(1)} s${seed}`;
       button.addEventListener("click", () => this.show(piece.id).catch((error) => this.lost(piece.id, error)));
     }
     this.remember();
