@@ -182,6 +182,7 @@ def test_variations_and_going_on(tmp_path: Path) -> None:
         write(page, "#edit-text", "a person walks")
         page.click("#edit-go")
         assert page.until(SAID) == "a motion of 5.20 seconds; this model varies at most 1.60"
+        assert len(page.complaints) == 1  # the browser's own, of a request that was refused
         page.until("!document.querySelector('#go').disabled")
         page.click("#made li:last-child button")
         page.until("document.querySelectorAll('#panels canvas').length === 1")
@@ -192,7 +193,7 @@ def test_variations_and_going_on(tmp_path: Path) -> None:
         page.click("#edit-go")
         panels(page, 2)
         assert page.value(MADE)[:3] == [f"a person walkschanged, 1.6 s, seed {seed}" for seed in (9, 8, 7)]
-        assert page.complaints == []
+        assert len(page.complaints) == 1
 
 
 def test_settings_hold_for_all_that_is_made(tmp_path: Path) -> None:

@@ -220,14 +220,14 @@ class Page {
     return [await post(`${path}/prolongations`, { ...wanted, seconds: at("more-seconds").valueAsNumber, to })];
   }
 
-  /** Asks for several, of seeds that follow one another, so that they are computed together. */
-  vary(path, wanted) {
-    const bodies = Array.from({ length: at("count").valueAsNumber }, (_, number) => ({
-      ...wanted,
-      seed: wanted.seed + number,
-      keep_scales: at("keep-scales").valueAsNumber,
-    }));
-    return Promise.all(bodies.map((body) => post(`${path}/variations`, body)));
+  /** Asks for several, of seeds that follow one another; the server computes them together. */
+  async vary(path, wanted) {
+    const body = { ...wanted, keep_scales: at("keep-scales").valueAsNumber };
+    const pieces = [];
+    for (let number = 0; number < at("count").valueAsNumber; number++) {
+      pieces.push(await post(`${path}/variations`, { ...body, seed: wanted.seed + number }));
+    }
+    return pieces;
   }
 
   span() {
