@@ -15,7 +15,7 @@ from scalemogen.motion import Motion
 
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 PAGE = ROOT / "docs" / "python.md"
-OFFERED = [name for name in vars(TextToMotion) if not name.startswith("_")] + ["facts", "spec"]
+OFFERED = [name for name in dir(TextToMotion) if not name.startswith("_")] + ["facts", "spec"]
 
 
 @pytest.fixture(scope="module")

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import overload
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from scalemogen.checkpoints import Bundle, load_model
 from scalemogen.cleaning import clean_feet
-from scalemogen.contracts import DataFacts, TokenSpec
 from scalemogen.editing import (
     Edited,
     Editor,
     EditRequest,
     Studio,
-    align,
     bridge,
     inbetween,
     make_take,
@@ -29,8 +24,8 @@ from scalemogen.editing import (
     vary,
 )
 from scalemogen.errors import UserError
-from scalemogen.motion import Motion, Normaliser, get_layout
-from scalemogen.motion.rigid import make_all_rigid
+from scalemogen.motion import Motion
+from scalemogen.pipeline.codec import MotionCodec
 from scalemogen.pipeline.requests import LONGEST_SECONDS, Request, check_texts, frames_each, seed_each
 from scalemogen.sampling import generate, seeded_generators
 
@@ -38,8 +33,8 @@ GUIDANCE, TEMPERATURE = 7.0, 1.3
 """The paper's sampling, for folders that name none."""
 
 
-class TextToMotion:
-    """Makes motions of sentences, and passes motions through the tokenizer.
+class TextToMotion(MotionCodec):
+    """Makes motions of sentences, and new motions of given ones; passes motions through the tokenizer (`MotionCodec`).
 
     Args:
         bundle: what `load_model` returned.
@@ -50,31 +45,6 @@ class TextToMotion:
         spec: token grid.
         device: where the networks are.
     """
-
-    def __init__(self, bundle: Bundle, device: str | torch.device = "cpu") -> None:
-        self.device = torch.device(device)
-        self.facts: DataFacts = bundle.facts
-        self.spec: TokenSpec = bundle.spec
-        self._bundle = bundle
-        self._layout = get_layout(bundle.facts.layout)
-        self._normaliser = Normaliser(bundle.facts.mean, bundle.facts.std)
-        for module in (bundle.tokenizer, bundle.ar, bundle.text):
-            if module is not None:
-                module.to(self.device).eval()
-
-    @classmethod
-    def from_pretrained(cls, path: str | Path, device: str | torch.device = "cpu") -> TextToMotion:
-        """Load a model folder, or a checkpoint of training.
-
-        Raises:
-            UserError: no such folder or file, no model in it, or a damaged one.
-        """
-        return cls(load_model(path), device)
-
-    @property
-    def max_frames(self) -> int:
-        """Frames of the longest motion that can be generated."""
-        return self.spec.max_frames
 
     @property
     def min_frames(self) -> int:
@@ -393,48 +363,6 @@ class TextToMotion:
         takes = [make_take(motion, self.facts) for motion in motions]
         return vary(studio, takes, texts, self._kept_scales(keep_scales), seed_each(len(motions), seeds))
 
-    def prepare(self, motion: Motion) -> Motion:
-        """Return a motion as the model sees it: at its frame rate, starting over the origin, one frame shorter.
-
-        A person with bones of their own gets the skeleton's, and the lowest joint is put on the floor, as in the
-        training data. `reconstruct` is to be compared with this.
-
-        Raises:
-            UserError: another skeleton, or fewer than two frames at the model's rate.
-        """
-        return self._layout.to_motion(self._features(motion), self.facts.skeleton, self.facts.fps)
-
-    def reconstruct(self, motion: Motion) -> Motion:
-        """Pass a motion of any length through the tokenizer: to bits and back.
-
-        A motion longer than the model's longest is cut into equal windows; since features hold velocities, the
-        decoded windows join without a jump of the path.
-
-        Raises:
-            UserError: another skeleton, or fewer than two frames at the model's rate.
-        """
-        return self.to_motion(self.reconstruct_features(self._features(motion)))
-
-    def to_motion(self, features: Tensor) -> Motion:
-        """Return the motion of features (T, F) that a network made, in their own units; see `make_rigid`."""
-        return self.to_motions([features])[0]
-
-    def to_motions(self, features: Sequence[Tensor]) -> list[Motion]:
-        """Return the motions of several features (T, F) of any lengths, made rigid together; see `to_motion`."""
-        facts = self.facts
-        return make_all_rigid([self._layout.to_motion(rows, facts.skeleton, facts.fps) for rows in features])
-
-    @torch.no_grad()
-    def reconstruct_features(self, features: Tensor) -> Tensor:
-        """Pass features (T, F), in their own units, through the tokenizer; returns (T, F)."""
-        tokenizer = self._bundle.tokenizer
-        count = math.ceil(len(features) / self.max_frames)
-        decoded = []
-        for window in self._normaliser.normalise(features).tensor_split(count):
-            length = torch.tensor([len(window)], device=self.device)
-            decoded.append(tokenizer(window[None].to(self.device), length).reconstruction[0].cpu())
-        return self._normaliser.denormalise(torch.cat(decoded))
-
     @torch.no_grad()
     def _generate_batch(
         self, requests: Sequence[Request], guidance: float | None, temperature: float | None
@@ -473,10 +401,6 @@ class TextToMotion:
         """Return the motion of each row of normalised features (B, T, F)."""
         units = self._normaliser.denormalise(features.float().cpu())
         return self.to_motions([row[:length] for row, length in zip(units, lengths.tolist(), strict=True)])
-
-    def _features(self, motion: Motion) -> Tensor:
-        """Return features (T-1, F), as the training data was made."""
-        return self._layout.from_motion(align(motion, self.facts).canonical(floor=True))
 
     def _studio(
         self, texts: Sequence[str], seed: int, guidance: float | None, temperature: float | None, clean: bool
