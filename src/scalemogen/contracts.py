@@ -240,11 +240,13 @@ class DataFacts:
         return digest_json(self.to_dict())
 
     def difference(self, other: DataFacts) -> str | None:
-        """Return what keeps a model of one data set from being used with the other, None = they are interchangeable.
+        """Return what tells this data from another as far as a model goes, None = they are interchangeable.
 
         Statistics may differ by rounding, as they do where the same data is built on another machine or with another
         number of threads: by 1e-4 of a standard deviation.
         """
+        if self.name != other.name:
+            return f"names {self.name} and {other.name}"
         if self.skeleton.digest != other.skeleton.digest:
             mine, theirs = (f"{tree.name} ({tree.digest})" for tree in (self.skeleton, other.skeleton))
             return f"skeleton {mine} and {theirs}"

@@ -68,7 +68,7 @@ def compare(stage: str, place: Path, run: Path, *more: str) -> None:
     start = fit(stage, place / "still" / stage, place / "data", *PLAIN, *NOT_RANDOM[stage], *still)
     before, after = (read(folder / "checkpoints" / "last.ckpt")["state_dict"] for folder in (start, joined))
     steps = [(after[name] - before[name]).abs().max() for name in after if after[name].is_floating_point()]
-    assert max(steps) > 1e-3  # far more than the tolerance
+    assert max(steps) > 50 * 1e-5  # far more than the tolerance
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ def test_rounding_makes_no_difference() -> None:
 @pytest.mark.parametrize(
     ("other", "named"),
     [
+        (replace(make_facts(), name="other"), "names toy and other"),
         (make_facts("snapmogen"), "skeleton humanml3d"),
         (make_facts(fps=30.0), "layout humanml3d at 20 fps and humanml3d at 30 fps"),
         (replace(make_facts(), mean=make_facts().mean + 0.01 * make_facts().std), "statistics"),
