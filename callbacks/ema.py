@@ -34,7 +34,7 @@ class EMA(WeightAveraging):
         super().__init__(use_buffers=False, multi_avg_fn=self._average)
 
     def _average(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
-        step = int(count)
+        step = self._latest_update_step  # `count` is on the device: reading it would wait for the device
         decay = min(self.decay, (1 + step) / (10 + step))
         update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         update(list(averaged), list(current), count)
@@ -43,6 +43,7 @@ class EMA(WeightAveraging):
         """Have the network built first: the average copies it."""
         if stage == "fit" and isinstance(pl_module, Buildable):
             pl_module.build(trainer.datamodule)  # type: ignore[attr-defined]
+        self._device = trainer.strategy.root_device  # the model itself comes there only later
         super().setup(trainer, pl_module, stage)
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:

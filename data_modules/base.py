@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import torch.distributed as dist
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
@@ -20,7 +19,7 @@ from scalemogen.data_modules.sampler import BucketSampler, OrderedSampler
 from scalemogen.data_modules.speed import SpeedChange
 from scalemogen.data_modules.store import MotionStore
 from scalemogen.data_modules.writer import TRAIN
-from scalemogen.distributed import world_size
+from scalemogen.distributed import rank, world_size
 from scalemogen.errors import UserError
 
 
@@ -36,6 +35,9 @@ class Loading:
             once an epoch.
         speed: training plays each clip at another speed in every epoch, 1 / (1 + speed) to 1 + speed times its own:
             0.25 for 0.8 to 1.25; 0 leaves speeds alone. See `SpeedChange`.
+        trim: frames that training leaves out of every clip, some at its start and the rest at its end, drawn anew in
+            every epoch; 3 lets clips begin at any place within a latent cell of 4 frames. Clips are not made shorter
+            than `min_frames` by it.
         workers: processes that load batches, and that build a store; 0 does it in this one.
 
     Raises:
@@ -47,6 +49,7 @@ class Loading:
     min_frames: int = 16
     balance: str = ""
     speed: float = 0.0
+    trim: int = 0
     workers: int = 0
 
     def __post_init__(self) -> None:
@@ -55,6 +58,8 @@ class Loading:
                 f"batch_size {self.batch_size}, min_frames {self.min_frames}, max_frames {self.max_frames}, workers"
                 f" {self.workers}: needed batch_size >= 1, 1 <= min_frames <= max_frames, workers >= 0"
             )
+        if self.trim < 0:
+            raise UserError(f"trim {self.trim}: it counts frames, so it must be at least 0")
         if not 0 <= self.speed <= 1:
             raise UserError(f"speed {self.speed}: clips can be played up to twice as fast or slow, 0 <= speed <= 1")
 
@@ -113,8 +118,9 @@ class MotionDataModule(LightningDataModule, ABC):
     def train_dataloader(self) -> DataLoader[MotionBatch]:
         """Return batches of the split "train", shuffled and of similar lengths; see `BucketSampler`."""
         loading = self.loading
-        items = self._reported(TRAIN, random_crops(self.store, TRAIN, loading.min_frames, loading.max_frames))
-        rank, world = _rank(), world_size()
+        crops = random_crops(self.store, TRAIN, loading.min_frames, loading.max_frames, loading.trim)
+        items = self._reported(TRAIN, crops)
+        world = world_size()
         if len(items) < world:
             raise UserError(
                 f"{self.path}: {len(items)} training clips of at least {loading.min_frames} frames"
@@ -123,7 +129,7 @@ class MotionDataModule(LightningDataModule, ABC):
         seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
         weights = balanced(self.store, items.clips, loading.balance) if loading.balance else None
         sampler = BucketSampler(
-            items.frames, batch_size=loading.batch_size, weights=weights, rank=rank, world=world, seed=seed
+            items.frames, batch_size=loading.batch_size, weights=weights, rank=rank(), world=world, seed=seed
         )
         change = SpeedChange(self.facts, loading.speed, loading.min_frames, loading.max_frames)
         dataset = MotionDataset(self.store, items, change if loading.speed else None)
@@ -148,7 +154,7 @@ class MotionDataModule(LightningDataModule, ABC):
         items = self._reported(split, windows(self.store, split, self.loading.min_frames, self.loading.max_frames))
         if not len(items):
             return []
-        sampler = OrderedSampler(len(items), batch_size=self.loading.batch_size, rank=_rank(), world=world_size())
+        sampler = OrderedSampler(len(items), batch_size=self.loading.batch_size, rank=rank(), world=world_size())
         return DataLoader(MotionDataset(self.store, items), sampler=sampler, **loader_options(self.loading.workers))
 
     def _reported(self, split: str, items: Items) -> Items:
@@ -164,7 +170,3 @@ class MotionDataModule(LightningDataModule, ABC):
         if trainer is None or not trainer.training:
             return None
         return trainer.current_epoch, trainer.fit_loop.batch_idx + 1
-
-
-def _rank() -> int:
-    return dist.get_rank() if world_size() > 1 else 0

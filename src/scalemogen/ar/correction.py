@@ -42,12 +42,12 @@ def draw_flips(
         per scale (B, N_k, G_k, D) bool on the generator's device.
 
     Raises:
-        UserError: a strength outside 0..1.
+        UserError: a strength outside 0..1, or no multiple of 0.01.
     """
-    if not 0.0 <= strength <= 1.0:
-        raise UserError(f"bit flip strength is {strength}; it must lie in 0..1")
-    device = generator.device
     levels = round(strength / RATE_STEP) + 1
+    if not 0.0 <= strength <= 1.0 or abs(strength - (levels - 1) * RATE_STEP) > 1e-9:
+        raise UserError(f"bit flip strength is {strength}; it must lie in 0..1 and be a multiple of {RATE_STEP}")
+    device = generator.device
     rates = torch.randint(levels, (1 if shared_rate else batch, len(sizes)), generator=generator, device=device)
     counts = [cells * groups for cells, groups in sizes]
     draws = torch.rand(batch, sum(counts), bits, generator=generator, device=device)

@@ -15,6 +15,7 @@ from einops import rearrange
 from torch import Tensor
 
 from scalemogen.contracts import Scale, TokenSpec
+from scalemogen.scales import area_windows
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def build_layout(spec: TokenSpec, times: Sequence[int], head_dim: int, device: t
         scale=torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(device),
         rotary=rotary_table(torch.cat(positions), head_dim).to(device),
         members=torch.cat([_members(scale, spec.parts).repeat(time, 1) for time, scale in each]).to(device),
-        spans=torch.cat([_spans(scale, time) for time, scale in each]).to(device),
+        spans=torch.cat([_spans(spec, k, time) for k, time in enumerate(times)]).to(device),
     )
 
 
@@ -83,10 +84,10 @@ def _members(scale: Scale, parts: int) -> Tensor:
     return share
 
 
-def _spans(scale: Scale, time: int) -> Tensor:
-    """Return (N_k * G_k, 2) beginning and end of every token of a scale's first `time` cells."""
-    edges = scale.divisor * torch.arange(time + 1, dtype=torch.float32)
-    return torch.stack([edges[:-1], edges[1:]], 1).repeat_interleave(len(scale.groups), 0)
+def _spans(spec: TokenSpec, k: int, time: int) -> Tensor:
+    """Return (N_k * G_k, 2) float32 beginning and end of every token of the first `time` cells of scale k."""
+    size, groups = spec.sizes[k]
+    return torch.stack(area_windows(spec.cells, size), 1)[:time].float().repeat_interleave(groups, 0)
 
 
 def _on_finest_grid(size: int, finest: int) -> Tensor:

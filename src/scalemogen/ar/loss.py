@@ -30,6 +30,12 @@ class BitLoss:
     accuracy: Tensor
 
 
+def bit_margin(logits: Tensor) -> Tensor:
+    """Return the logit of bit 1 over bit 0 (...) of logits (..., 2), in float32 at least."""
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return logits[..., 1] - logits[..., 0]
+
+
 def scale_weights(spec: TokenSpec) -> Tensor:
     """Return (K,) the weight of a token of each scale, sqrt(L_V) / sqrt(L_v), L_v the token count of the full grid."""
     counts = torch.tensor([cells * groups for cells, groups in spec.sizes], dtype=torch.float64)
@@ -58,7 +64,7 @@ def scale_weighted_cross_entropy(logits: Tensor, maps: TokenMaps, spec: TokenSpe
     scale = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(logits.device)
     weights = of_scale[scale] * valid
 
-    margin = (logits[..., 1] - logits[..., 0]).float()
+    margin = bit_margin(logits)
     entropy = functional.binary_cross_entropy_with_logits(margin, labels.to(margin.dtype), reduction="none").mean(-1)
     if reference:
         full = torch.tensor([cells * groups for cells, groups in spec.sizes], device=logits.device)

@@ -20,7 +20,8 @@ def caption_labels(captions: Sequence[str]) -> Tensor:
     Case, spaces and a full stop at the end make no difference. All processes give a caption the same number.
     """
     words = [" ".join(caption.lower().split()).rstrip(" .") for caption in captions]
-    return torch.where(torch.tensor([bool(text) for text in words]), caption_groups(words), -1)
+    numbers = caption_groups(words) & torch.iinfo(torch.int64).max  # without the sign, which stands for no caption
+    return torch.where(torch.tensor([bool(text) for text in words]), numbers, -1)
 
 
 def info_nce(motions: Tensor, texts: Tensor, labels: Tensor, temperature: float) -> Tensor:

@@ -44,21 +44,22 @@ class BitUsage(Metric):
 
     def __init__(self, scales: int, bits: int) -> None:
         super().__init__()
-        self.add_state("ones", torch.zeros(scales, bits, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("count", torch.zeros(scales, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("ones", torch.zeros(scales, bits, dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros(scales, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, maps: TokenMaps) -> None:
         """Count the bits of a batch."""
         for k, (bits, valid) in enumerate(zip(maps.bits, maps.valid, strict=True)):
             inside = bits & valid[:, :, None, None]
-            self.ones[k] += inside.sum((0, 1, 2)).double()
-            self.count[k] += valid.sum().double() * bits.shape[2]
+            self.ones[k] += inside.sum((0, 1, 2))
+            self.count[k] += valid.sum() * bits.shape[2]
 
     def compute(self) -> Usage:
         """Return the usage over all updates and processes."""
-        frequency = self.ones / self.count.clamp(min=1.0)[:, None]
+        ones, count = self.ones.cpu().double(), self.count.cpu().double()
+        frequency = ones / count.clamp(min=1.0)[:, None]
         entropy = torch.special.entr(frequency) + torch.special.entr(1.0 - frequency)
-        used = ((self.ones > 0) & (self.ones < self.count[:, None])).double()
+        used = ((ones > 0) & (ones < count[:, None])).double()
         return Usage(entropy.mean(1) / torch.log(torch.tensor(2.0)), used.mean(1), frequency)
 
 

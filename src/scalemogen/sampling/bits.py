@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from scalemogen.ar import bit_margin
 from scalemogen.errors import UserError
 
 
@@ -60,15 +61,10 @@ def bit_probability(logits: Tensor, temperature: float, guidance: float = 0.0, n
     Returns:
         (...) in 0..1, at least float32.
     """
-    margin = _margin(logits) / temperature
+    margin = bit_margin(logits) / temperature
     if null is not None and guidance:
-        margin = (1.0 + guidance) * margin - guidance * (_margin(null) / temperature)
+        margin = (1.0 + guidance) * margin - guidance * (bit_margin(null) / temperature)
     return torch.sigmoid(margin)
-
-
-def _margin(logits: Tensor) -> Tensor:
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return logits[..., 1] - logits[..., 0]
 
 
 def probability_of(bits: Tensor, probability: Tensor) -> Tensor:

@@ -4,16 +4,16 @@ Axis letters: B batch, N latent time cells, G parts, D bits; N_k, G_k those of s
 A latent is (B, N, G, D). Everything outside a motion is zero.
 
 Time rule: a motion of `length` frames has n = ceil(length / frames_per_cell) latent cells; a scale with divisor f has
-N // f cells on the full grid, of which the first min(N // f, ceil(n / f)) are inside the motion. The resampling
-matrices are those of the full grid, cropped to the longest motion of a batch: padded and cropped results agree, and no
-cell is computed on which nothing depends.
+N_k = N // f cells on the full grid, of which the first ceil(n N_k / N) are inside the motion: those whose windows begin
+within it. The resampling matrices are those of the full grid, cropped to the longest motion of a batch: padded and
+cropped results agree, and no cell is computed on which nothing depends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from einops import einsum, rearrange
@@ -26,6 +26,8 @@ from scalemogen.scales.resample import area_matrix, linear_matrix
 from scalemogen.scales.schedule import check_scales
 
 MIN_BITS, MAX_BITS = 4, 64
+
+_Cells = TypeVar("_Cells", int, Tensor)
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,12 @@ class Pyramid(nn.Module):
 
     def size(self, k: int, cells: int | None = None) -> tuple[int, int]:
         """Return (N_k, G_k), cropped to motions of at most `cells` latent cells (default: the full grid)."""
-        scale = self.spec.scales[k]
-        full = self.spec.cells // scale.divisor
-        return (full if cells is None else min(full, -(-cells // scale.divisor))), len(scale.groups)
+        full, groups = self.spec.sizes[k]
+        return (full if cells is None else self._reached(k, cells)), groups
+
+    def _reached(self, k: int, cells: _Cells) -> _Cells:
+        """Return how many of the N_k windows of scale k begin within the first `cells` latent cells."""
+        return -(-cells * self.spec.sizes[k][0] // self.spec.cells)
 
     def sizes(self, cells: int | None = None) -> list[tuple[int, int]]:
         """Return (N_k, G_k) of every scale."""
@@ -119,9 +124,9 @@ class Pyramid(nn.Module):
         """
         own = self.cells(lengths)
         masks = []
-        for k, scale in enumerate(self.spec.scales):
+        for k in range(self.scales):
             index = torch.arange(self.size(k, cells)[0], device=lengths.device)
-            masks.append(index < -(-own // scale.divisor)[:, None])
+            masks.append(index < self._reached(k, own)[:, None])
         return tuple(masks)
 
     def latent_mask(self, lengths: Tensor, cells: int) -> Tensor:

@@ -6,14 +6,18 @@ import torch
 from torch import Tensor
 
 
-def area_matrix(source: int, target: int) -> Tensor:
-    """Return (target, source) float32 that averages adaptive windows.
+def area_windows(source: int, target: int) -> tuple[Tensor, Tensor]:
+    """Return (target,) int64 twice, the first source cell of every adaptive window, and the one after its last.
 
     Cell i covers the source cells floor(i source / target) .. ceil((i + 1) source / target) - 1.
     """
     cells = torch.arange(target)
-    start = (cells * source) // target
-    stop = -((-(cells + 1) * source) // target)
+    return (cells * source) // target, -((-(cells + 1) * source) // target)
+
+
+def area_matrix(source: int, target: int) -> Tensor:
+    """Return (target, source) float32 that averages the windows of `area_windows`."""
+    start, stop = area_windows(source, target)
     column = torch.arange(source)
     inside = (column >= start[:, None]) & (column < stop[:, None])
     return (inside / inside.sum(1, keepdim=True)).to(torch.float32)

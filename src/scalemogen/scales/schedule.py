@@ -36,7 +36,7 @@ def time_divisors(cells: int, count: int) -> tuple[int, ...]:
     Raises:
         UserError: the axis has fewer than `count` different resolutions.
     """
-    attainable = sorted({cells // divisor: divisor for divisor in range(cells, 0, -1)}.items())
+    attainable = sorted({cells // divisor: divisor for divisor in range(1, cells + 1)}.items())
     if not 1 <= count <= len(attainable):
         raise UserError(f"{count} time resolutions asked for; {cells} cells allow 1 to {len(attainable)}")
     if count == 1:

@@ -157,21 +157,32 @@ class ARTask(TextTask):
         load_strictly(self._frozen_tokenizer[0], checkpoint[CHECKPOINT_KEY]["tokenizer_state"], "the checkpoint")
 
     @torch.no_grad()
-    def quantise(self, batch: MotionBatch, flip: torch.Generator | None) -> Quantised:
-        """Return label bits and transformer inputs, with bits flipped in the context where `flip` is given."""
-        tokenizer = self.tokenizer
-        z = tokenizer.encode(batch.features, batch.lengths)
-        flips = None
+    def encode(self, batch: MotionBatch) -> Tensor:
+        """Return the tokenizer's latent (B, N, G, D)."""
+        z: Tensor = self.tokenizer.encode(batch.features, batch.lengths)
+        return z
+
+    @torch.no_grad()
+    def quantise(self, z: Tensor, lengths: Tensor, flip: torch.Generator | None) -> Quantised:
+        """Return label bits and transformer inputs, with bits flipped in the context where `flip` is given.
+
+        Args:
+            z: (B, N, G, D) latent of the tokenizer.
+            lengths: (B,) frames.
+            flip: source of the flips.
+        """
+        tokenizer, flips = self.tokenizer, None
         if flip is not None and self.flip_strength > 0:
             sizes = tokenizer.pyramid.sizes(z.shape[1])
-            drawn = draw_flips(len(batch), sizes, self.spec.bits, strength=self.flip_strength, generator=flip)
+            drawn = draw_flips(len(z), sizes, self.spec.bits, strength=self.flip_strength, generator=flip)
             flips = [flipped.to(self.device) for flipped in drawn]
-        quantised: Quantised = tokenizer.pyramid.quantise(z, batch.lengths, flips=flips, inputs=True)
+        quantised: Quantised = tokenizer.pyramid.quantise(z, lengths, flips=flips, inputs=True)
         return quantised
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """One optimiser step with bit flips and text dropout, drawn apart on every process."""
-        quantised = self.quantise(batch, self.step_generator("flips", batch_idx, self.global_rank))
+        flips = self.step_generator("flips", batch_idx, self.global_rank)
+        quantised = self.quantise(self.encode(batch), batch.lengths, flips)
         generator = self.step_generator("text dropout", batch_idx, self.global_rank)
         dropped = draw_text_dropout(len(batch), self.text_dropout, generator).to(self.device)
         text = self.text_features(batch.captions)
@@ -191,11 +202,11 @@ class ARTask(TextTask):
         self._evaluate(batch, "test", batch_idx)
 
     def _evaluate(self, batch: MotionBatch, split: str, batch_idx: int) -> None:
-        text = self.text_features(batch.captions)
+        text, z = self.text_features(batch.captions), self.encode(batch)
         figures: dict[str, Tensor] = {}
         flips = torch.Generator().manual_seed(batch_idx)
         for name, generator in (("", None), ("_flipped", flips)):
-            quantised = self.quantise(batch, generator)
+            quantised = self.quantise(z, batch.lengths, generator)
             logits = self.transformer(quantised.inputs, text, quantised.maps.valid)
             result = scale_weighted_cross_entropy(logits, quantised.maps, self.spec)
             figures[f"{split}/loss{name}"] = result.loss

@@ -12,7 +12,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor
+from torch import Tensor, nn
 
 from scalemogen.checkpoints import CHECKPOINT_KEY, require_stage
 from scalemogen.contracts import DataFacts, MotionBatch, MotionSource, TokenSpec
@@ -31,7 +31,7 @@ class MotionTask(LightningModule, ABC):
     The network is built when the data is known: by `setup`, or earlier by a callback that needs the weights (EMA).
 
     Args:
-        optimizer: makes the optimiser from the trainable parameters.
+        optimizer: makes the optimiser from `parameter_groups`.
         schedule: learning-rate schedule.
 
     Attributes:
@@ -148,8 +148,8 @@ class MotionTask(LightningModule, ABC):
             loop.epoch_loop.restarting = False
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Make the optimiser over trainable parameters only, and the schedule, stepped per optimiser step."""
-        optimiser = self.optimizer([p for p in self.parameters() if p.requires_grad])
+        """Make the optimiser over `parameter_groups`, and the schedule, stepped per optimiser step."""
+        optimiser = self.optimizer(parameter_groups(self))
         scheduler = self.schedule.build(optimiser, self.trainer.estimated_stepping_batches)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -186,3 +186,20 @@ class MotionTask(LightningModule, ABC):
         """Return what copies need: averaging copies the task, and its optimiser's maker knows the whole program."""
         state: dict[str, Any] = super().__getstate__()
         return {**state, "optimizer": None}
+
+
+def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
+    """Return the trainable parameters as two groups: matrices, and what is neither to decay nor to be orthogonalised.
+
+    Matrices are the weights of linear maps, also stacks of them, one for each joint or tap. Everything else, namely
+    biases, gains, gates, embeddings and learned tokens, has no weight decay. The key "matrices" tells `Muon` which is
+    which; other optimisers do not look at it.
+    """
+    groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    for name, parameter in module.named_parameters():
+        owner, _, last = name.rpartition(".")
+        embedding = isinstance(module.get_submodule(owner), nn.Embedding)
+        if parameter.requires_grad:
+            groups[last == "weight" and parameter.ndim >= 2 and not embedding].append(parameter)
+    kinds = [{"matrices": True}, {"matrices": False, "weight_decay": 0.0}]
+    return [{"params": groups[bool(kind["matrices"])], **kind} for kind in kinds if groups[bool(kind["matrices"])]]

@@ -17,7 +17,7 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 class Muon(Optimizer):
-    """Muon (Jordan et al., 2024) for every parameter of two or more axes, AdamW for vectors and scalars.
+    """Muon (Jordan et al., 2024) for matrices, AdamW for everything else.
 
     A parameter of more than two axes is a stack of matrices, one for each joint, tap or other leading index; that is
     what `torch.optim.Muon` does not take. The update of a matrix is its Nesterov momentum with all singular values
@@ -26,12 +26,13 @@ class Muon(Optimizer):
     trained for few steps gain most: see docs/training.md.
 
     Args:
-        params: parameters, or groups of them.
-        lr: of vectors.
+        params: groups of parameters that say by "matrices" what they are, as `parameter_groups` makes them. Of
+            parameters without such groups, those of two or more axes are matrices.
+        lr: of everything else.
         matrix_lr: of matrices; default `lr`.
         momentum: of matrices.
-        betas, eps: of vectors, as in AdamW.
-        weight_decay: of both, decoupled.
+        betas, eps: of everything else, as in AdamW.
+        weight_decay: of both, decoupled, where a group has none of its own.
 
     Raises:
         ValueError: a negative learning rate or weight decay, or a momentum or beta outside [0, 1).
@@ -54,14 +55,11 @@ class Muon(Optimizer):
         for name, value in {"momentum": momentum, "betas[0]": betas[0], "betas[1]": betas[1]}.items():
             if not 0 <= value < 1:
                 raise ValueError(f"Muon: {name} is {value}; it must lie in [0, 1)")
-        held = list(params)
-        matrices = [p for p in held if p.ndim >= 2]
-        vectors = [p for p in held if p.ndim < 2]
-        groups = [
-            {"params": members, "lr": rate, "matrices": kind}
-            for members, rate, kind in ((matrices, rates["matrix_lr"], True), (vectors, lr, False))
-            if members
-        ]
+        groups = list(params)
+        if not (groups and isinstance(groups[0], dict)):
+            kinds = [(True, [p for p in groups if p.ndim >= 2]), (False, [p for p in groups if p.ndim < 2])]
+            groups = [{"params": members, "matrices": kind} for kind, members in kinds if members]
+        groups = [{"lr": rates["matrix_lr"] if group["matrices"] else lr, **group} for group in groups]
         super().__init__(
             groups, {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         )

@@ -17,7 +17,7 @@ class Schedule:
     """A linear warm-up, then a decay.
 
     Attributes:
-        warmup_steps: steps over which the rate rises linearly from 0.
+        warmup_steps: steps over which the rate rises linearly to its full value.
         decay: "none"; "steps": times `factor` at every milestone; "cosine": to `factor` times the rate at the end.
         milestones: optimiser steps of "steps".
         factor: see `decay`.

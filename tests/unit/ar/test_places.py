@@ -24,8 +24,8 @@ def test_the_sum_written_out() -> None:
         token = 0
         for scale, (times, _) in zip(spec.scales, spec.sizes, strict=True):
             for time in range(times):
-                begin, end = (min(edge * scale.divisor, cells) for edge in (time, time + 1))
-                middle = (begin + end) / 2
+                begin, end = time * spec.cells // times, -(-(time + 1) * spec.cells // times)
+                middle = (min(begin, cells) + min(end, cells)) / 2
                 waves = [
                     math.cos(math.pi * harmonic * x)
                     for x in (middle / cells, middle / spec.cells, cells / spec.cells)

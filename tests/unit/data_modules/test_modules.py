@@ -173,7 +173,7 @@ def test_two_ranks_share_the_work(module: Tiny, monkeypatch: pytest.MonkeyPatch)
     seen: list[list[str]] = []
     monkeypatch.setattr(base_module, "world_size", lambda: 2)
     for rank in range(2):
-        monkeypatch.setattr(base_module, "_rank", lambda rank=rank: rank)
+        monkeypatch.setattr(base_module, "rank", lambda rank=rank: rank)
         training = epoch(module)
         assert len(training) == 1
         seen.append([clip for batch in [*training, *module.val_dataloader()] for clip in batch.clip_ids])

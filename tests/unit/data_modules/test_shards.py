@@ -123,7 +123,7 @@ def test_two_ranks_see_together_what_one_sees_with_a_double_batch(
     monkeypatch.setattr(base_module, "world_size", lambda: 2)
     clips = []
     for rank in range(2):
-        monkeypatch.setattr(base_module, "_rank", lambda rank=rank: rank)
+        monkeypatch.setattr(base_module, "rank", lambda rank=rank: rank)
         (half,) = epoch(Shards(str(shards), loading=loading(batch_size=5)))
         clips += half.clip_ids
         assert len(half) == 5
