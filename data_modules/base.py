@@ -35,9 +35,6 @@ class Loading:
             once an epoch.
         speed: training plays each clip at another speed in every epoch, 1 / (1 + speed) to 1 + speed times its own:
             0.25 for 0.8 to 1.25; 0 leaves speeds alone. See `SpeedChange`.
-        trim: frames that training leaves out of every clip, some at its start and the rest at its end, drawn anew in
-            every epoch; 3 lets clips begin at any place within a latent cell of 4 frames. Clips are not made shorter
-            than `min_frames` by it.
         workers: processes that load batches, and that build a store; 0 does it in this one.
 
     Raises:
@@ -49,7 +46,6 @@ class Loading:
     min_frames: int = 16
     balance: str = ""
     speed: float = 0.0
-    trim: int = 0
     workers: int = 0
 
     def __post_init__(self) -> None:
@@ -58,8 +54,6 @@ class Loading:
                 f"batch_size {self.batch_size}, min_frames {self.min_frames}, max_frames {self.max_frames}, workers"
                 f" {self.workers}: needed batch_size >= 1, 1 <= min_frames <= max_frames, workers >= 0"
             )
-        if self.trim < 0:
-            raise UserError(f"trim {self.trim}: it counts frames, so it must be at least 0")
         if not 0 <= self.speed <= 1:
             raise UserError(f"speed {self.speed}: clips can be played up to twice as fast or slow, 0 <= speed <= 1")
 
@@ -118,8 +112,7 @@ class MotionDataModule(LightningDataModule, ABC):
     def train_dataloader(self) -> DataLoader[MotionBatch]:
         """Return batches of the split "train", shuffled and of similar lengths; see `BucketSampler`."""
         loading = self.loading
-        crops = random_crops(self.store, TRAIN, loading.min_frames, loading.max_frames, loading.trim)
-        items = self._reported(TRAIN, crops)
+        items = self._reported(TRAIN, random_crops(self.store, TRAIN, loading.min_frames, loading.max_frames))
         world = world_size()
         if len(items) < world:
             raise UserError(

@@ -42,15 +42,14 @@ class Items:
         return len(self.clips)
 
 
-def random_crops(store: MotionStore, split: str, min_frames: int, max_frames: int, trim: int = 0) -> Items:
-    """Return one item a clip, to be cut at random: to `trim` frames less than it has, and to at most `max_frames`."""
+def random_crops(store: MotionStore, split: str, min_frames: int, max_frames: int) -> Items:
+    """Return one item a clip, to be cut at random where the clip is longer than `max_frames`."""
     clips = store.indices(split)
     lengths = store.lengths[clips]
     keep = lengths >= min_frames
     clips, lengths = clips[keep], lengths[keep]
     zeros = np.zeros_like(clips)
-    frames = np.minimum(np.maximum(lengths - trim, min_frames), max_frames)
-    return Items(clips, zeros, lengths, frames, zeros, int((~keep).sum()))
+    return Items(clips, zeros, lengths, np.minimum(lengths, max_frames), zeros, int((~keep).sum()))
 
 
 def windows(store: MotionStore, split: str, min_frames: int, max_frames: int) -> Items:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from scalemogen.errors import UserError
 
-SEEDS = 2**63
+SEEDS = 2**32
+"""How many there are: torch's generators on the CPU look at no more bits than these."""
 LONGEST_SECONDS = 600.0
 """Of one sentence, where a motion is made window by window."""
 
@@ -44,14 +45,14 @@ def seed_each(count: int, seed: int | Sequence[int]) -> list[int]:
         seed: one each; or one number, which is the first motion's: the next one has the next number.
 
     Raises:
-        UserError: another number of seeds, or one outside 0..2^63-1.
+        UserError: another number of seeds, or one outside 0..2^32-1.
     """
     seeds = list(range(seed, seed + count)) if isinstance(seed, int) else list(seed)
     if len(seeds) != count:
         raise UserError(f"{len(seeds)} seeds for {count} sentences; give one, or one each")
     for value in seeds:
         if not 0 <= value < SEEDS:
-            raise UserError(f"seed {value}: must be at least 0 and below 2^63")
+            raise UserError(f"seed {value}: must be at least 0 and below 2^32")
     return seeds
 
 

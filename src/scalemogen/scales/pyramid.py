@@ -100,7 +100,10 @@ class Pyramid(nn.Module):
         if low < 1 or high > self.spec.max_frames:
             wrong = low if low < 1 else high
             raise UserError(f"a motion of {wrong} frames; this model takes 1 to {self.spec.max_frames}")
-        return -(-lengths // self.spec.frames_per_cell)
+        return self._cells(lengths)
+
+    def _cells(self, lengths: Tensor) -> Tensor:
+        return -(-lengths // self.spec.frames_per_cell)  # asks nothing of the device: no step has to wait for it
 
     def size(self, k: int, cells: int | None = None) -> tuple[int, int]:
         """Return (N_k, G_k), cropped to motions of at most `cells` latent cells (default: the full grid)."""
@@ -122,7 +125,7 @@ class Pyramid(nn.Module):
             lengths: (B,) frames.
             cells: latent cells to crop to; default the full grid.
         """
-        own = self.cells(lengths)
+        own = self._cells(lengths)
         masks = []
         for k in range(self.scales):
             index = torch.arange(self.size(k, cells)[0], device=lengths.device)
@@ -131,7 +134,7 @@ class Pyramid(nn.Module):
 
     def latent_mask(self, lengths: Tensor, cells: int) -> Tensor:
         """Return the mask (B, cells) of the finest time axis, True = inside the motion."""
-        return torch.arange(cells, device=lengths.device) < self.cells(lengths)[:, None]
+        return torch.arange(cells, device=lengths.device) < self._cells(lengths)[:, None]
 
     def down(self, z: Tensor, k: int) -> Tensor:
         """Pool a latent (B, N, G, C) to scale k: area average in time, mean over the parts of a group."""

@@ -45,6 +45,7 @@ class MotionTask(LightningModule, ABC):
         self.optimizer = optimizer
         self.schedule = schedule
         self.facts: DataFacts | None = None
+        self._normaliser: Normaliser | None = None
 
     @abstractmethod
     def build_network(self, source: MotionSource) -> None:
@@ -91,8 +92,10 @@ class MotionTask(LightningModule, ABC):
 
     def denormalise(self, features: Tensor) -> Tensor:
         """Map normalised features (B, T, F) to their units."""
-        facts = self.known_facts
-        return Normaliser(facts.mean.to(features.device), facts.std.to(features.device)).denormalise(features)
+        if self._normaliser is None or self._normaliser.mean.device != features.device:
+            facts = self.known_facts
+            self._normaliser = Normaliser(facts.mean.to(features.device), facts.std.to(features.device))
+        return self._normaliser.denormalise(features)
 
     def positions(self, features: Tensor) -> Tensor:
         """Map normalised features (B, T, F) to joint positions (B, T, J, 3) in metres."""
@@ -118,6 +121,10 @@ class MotionTask(LightningModule, ABC):
         run = os.environ.get("PL_GLOBAL_SEED", "0")
         seed = int(digest_json([run, self.current_epoch, batch_idx, purpose, rank]), 16) % 2**32
         return torch.Generator(device).manual_seed(seed)
+
+    def transfer_batch_to_device(self, batch: MotionBatch, device: torch.device, dataloader_idx: int) -> MotionBatch:
+        """Move a batch while the device goes on computing; Lightning itself does so for single tensors only."""
+        return batch.to(device, non_blocking=device.type == "cuda")
 
     def on_train_batch_start(self, batch: MotionBatch, batch_idx: int) -> None:
         """Set the global stream, which only dropout uses: neither a resume nor a callback changes what it draws."""

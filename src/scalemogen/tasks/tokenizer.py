@@ -121,10 +121,11 @@ class TokenizerTask(MotionTask):
         target, lengths, weights = batch.features, batch.lengths, self.weights
         prediction = output.reconstruction
         layout = get_layout(self.known_facts.layout)
+        # Slices, as every group of channels is one range: a list of numbers would be copied to the device every time.
         groups = layout.groups(self.known_facts.skeleton)
+        positions, velocities = (slice(groups[name][0], groups[name][-1] + 1) for name in ("positions", "velocities"))
         mine, truth = self.denormalise(prediction), self.denormalise(target)
-        positions = list(groups["positions"])
-        terms = reconstruction_losses(prediction, target, lengths, groups["velocities"])
+        terms = reconstruction_losses(prediction, target, lengths, velocities)
         terms["joints"] = joint_loss(mine[..., positions], truth[..., positions], lengths)
         terms |= path_losses(layout.root_path(mine), layout.root_path(truth), lengths)
         terms["quantiser"] = quantiser_loss(output.quantised, weights, keep)

@@ -49,7 +49,7 @@ def _smooth_l1(prediction: Tensor, target: Tensor, inside: Tensor) -> Tensor:
 
 
 def reconstruction_losses(
-    prediction: Tensor, target: Tensor, lengths: Tensor, velocities: Sequence[int]
+    prediction: Tensor, target: Tensor, lengths: Tensor, velocities: slice | tuple[int, ...]
 ) -> dict[str, Tensor]:
     """Return the unweighted terms "features", "root" and "velocity", each a smooth L1 over inside frames.
 
@@ -57,14 +57,13 @@ def reconstruction_losses(
         prediction: (B, T, F) normalised features.
         target: likewise.
         lengths: (B,) frames.
-        velocities: indices of the joint velocity channels.
+        velocities: the joint velocity channels.
     """
     inside = torch.arange(target.shape[1], device=lengths.device) < lengths[:, None]
-    channels = list(velocities)
     return {
         "features": _smooth_l1(prediction, target, inside),
         "root": _smooth_l1(prediction[..., :ROOT_CHANNELS], target[..., :ROOT_CHANNELS], inside),
-        "velocity": _smooth_l1(prediction[..., channels], target[..., channels], inside),
+        "velocity": _smooth_l1(prediction[..., velocities], target[..., velocities], inside),
     }
 
 

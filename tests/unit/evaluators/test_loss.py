@@ -33,6 +33,7 @@ def test_labels() -> None:
     assert labels[0] == labels[1]
     assert len(set(labels.tolist())) == 3
     assert labels[3] == labels[4] == -1
+    assert (caption_labels([f"caption {number}" for number in range(97)]) >= 0).all()  # none is taken for a missing one
     assert torch.equal(labels, caption_labels(["a person walks", "a person walks.", "A PERSON RUNS", "", ""]))
 
 

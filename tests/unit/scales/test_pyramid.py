@@ -84,6 +84,22 @@ def test_no_valid_token_is_blind() -> None:
             torch.testing.assert_close(pyramid.next_input(total[:, :cells], k, cropped), feed[:, :size])
 
 
+@given(st.data(), st.integers(2, 50))
+def test_tokens_inside_a_motion_are_those_whose_windows_reach_into_it(data: st.DataObject, cells: int) -> None:
+    divisors = sorted(data.draw(st.lists(st.integers(1, cells), max_size=4)), reverse=True)
+    spec = replace(
+        make_spec(), cells=cells, scales=tuple(Scale(d, make_spec().scales[-1].groups) for d in [*divisors, 1])
+    )
+    pyramid = Pyramid(spec)
+    own = data.draw(st.integers(1, cells))
+    lengths = torch.tensor([4 * own])
+    inside = pyramid.latent_mask(lengths, cells)
+    for k, valid in enumerate(pyramid.valid(lengths)):
+        seen = pyramid.down(inside[..., None, None].expand(1, cells, spec.parts, 1).float(), k)
+        assert torch.equal(valid, seen[:, :, 0, 0] > 0)
+        assert int(valid.sum()) == pyramid.size(k, own)[0]
+
+
 def test_single_parts_in_any_order_keep_to_their_own_part() -> None:
     spec = make_spec()
     shuffled = Scale(1, tuple((part,) for part in (3, 1, 0, 2, 6, 5, 4)))

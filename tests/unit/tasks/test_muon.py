@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from scalemogen.tasks import Muon
+from scalemogen.tasks.base import parameter_groups
 from scalemogen.tasks.muon import orthogonalise
 
 SHAPES = [(5, 3), (3, 7), (7,), (2, 5, 3), (), (11, 1)]
@@ -83,6 +84,21 @@ def test_two_rates() -> None:
     run(held, Muon(held, lr=0.0, matrix_lr=0.1, weight_decay=0.0), range(1))
     for new, old in zip(held, before, strict=True):
         assert torch.equal(new, old) == (new.ndim < 2)
+
+
+def test_groups_of_a_network() -> None:
+    """Weights of linear maps are matrices; biases, embeddings and learned tokens are not, and do not decay."""
+    network = nn.Module()
+    network.linear = nn.Linear(3, 5)
+    network.words = nn.Embedding(7, 3)
+    network.start = nn.Parameter(torch.zeros(2, 3))
+    network.frozen = nn.Linear(3, 3).requires_grad_(False)
+    matrices, others = parameter_groups(network)
+    assert [id(p) for p in matrices["params"]] == [id(network.linear.weight)]
+    assert {id(p) for p in others["params"]} == {id(network.start), id(network.words.weight), id(network.linear.bias)}
+    optimiser = Muon([matrices, others], lr=1e-3, matrix_lr=1e-2, weight_decay=0.3)
+    settings = [(group["matrices"], group["lr"], group["weight_decay"]) for group in optimiser.param_groups]
+    assert settings == [(True, 1e-2, 0.3), (False, 1e-3, 0.0)]
 
 
 def test_goes_on_from_its_state() -> None:
