@@ -15,8 +15,8 @@ from scalemogen.export import read_motion
 from scalemogen.pipeline import TextToMotion
 
 EXAMPLE = """example:
-  scalemogen edit walk.bvh --model runs/demo/model --text "a person walks and waves with the left hand" \\
-    --source-text "a person walks" --parts "left arm" --strength strong --out waving.bvh both.html
+  scalemogen edit walk.bvh --model runs/demo/model --text "a person waves with the left hand" \\
+    --source-text "a person walks forward" --parts "left arm" --strength full --out waving.bvh both.html
   scalemogen edit walk.bvh --model runs/demo/model --text "a person jumps" --frames 20:60 --out jump.bvh"""
 
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: see `EditRequest` and `TextToMotion.edit_with_report`; a file that cannot be read or written.
     """
-    check_outputs(args.out)
+    check_outputs(args.out, [args.motion])
     request = EditRequest(
         text=args.text,
         source_text=args.source_text,
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         write_beside(original, result, ("original", args.text), path)
     files = [str(path) for path in args.out]
     if args.json:
-        print(json.dumps({"frames": result.frames, **edited.report.to_dict(), "files": files}, indent=1))
+        print(json.dumps({"frames": edited.motion.frames, **edited.report.to_dict(), "files": files}, indent=1))
     else:
         print(edited.report.table())
         print("\n".join(files))

@@ -67,11 +67,9 @@ def run(args: argparse.Namespace) -> int:
     if args.to is None and args.out is None:
         raise UserError(f"which format? Give --to {'|'.join(FORMAT_NAMES)} or --out FILE")
     out: Path = args.motion.with_suffix(f".{args.to}") if args.out is None else args.out
-    check_outputs([out])
+    check_outputs([out], [args.motion] if args.like is None else [args.motion, args.like])
     if args.to is not None and out.suffix.lower() != f".{args.to}":
         raise UserError(f"--to {args.to} and --out {out} name different formats")
-    if out.resolve() == args.motion.resolve():
-        raise UserError(f"{out} would overwrite the motion itself; give another --out")
     _check_rest(args, out.suffix.lower())
     motion = read_motion(args.motion)
     if args.clean_feet:

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: see `TextToMotion.inbetween` and `TextToMotion.bridge`; a file that cannot be read or written.
     """
-    check_outputs(args.out)
+    check_outputs(args.out, args.motion)
     wanted = 1 if args.seconds is None else 2
     if len(args.motion) != wanted:
         use = "--keep takes one motion" if wanted == 1 else "--seconds leads from one motion to another: give two"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,18 +17,30 @@ TOGETHER = (".html", SHEET)
 """Formats in which one file shows all motions."""
 
 
-def check_outputs(paths: Sequence[Path]) -> None:
+def check_outputs(paths: Sequence[Path], sources: Sequence[Path] = ()) -> None:
     """Refuse what cannot be written, before time is spent on making it.
 
+    Args:
+        paths: files to write.
+        sources: files that the command reads; none is written over.
+
     Raises:
-        UserError: an unknown suffix, or a folder in the file's place.
+        UserError: an unknown suffix, a folder in the file's place, a place where no file can be made, or a source.
     """
     allowed = (*FORMATS, SHEET)
     for path in paths:
         if path.suffix.lower() not in allowed:
-            raise UserError(f"{path}: cannot write '{path.suffix}'; a motion is written as {', '.join(allowed)}")
+            suffix = f"'{path.suffix}'" if path.suffix else "a file without suffix"
+            raise UserError(f"{path}: cannot write {suffix}; a motion is written as {', '.join(allowed)}")
         if path.is_dir():
             raise UserError(f"{path} is a folder; name a file")
+        if any(path.resolve() == source.resolve() for source in sources):
+            raise UserError(f"{path} is read by this command and would be written over; give another --out")
+        folder = next(place for place in path.absolute().parents if place.exists())
+        if not folder.is_dir():
+            raise UserError(f"{path} cannot be written: {folder} is a file")
+        if not os.access(folder, os.W_OK):
+            raise UserError(f"{path} cannot be written: no right to write in {folder}")
 
 
 def write_each(

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: see `TextToMotion.prolong`; a file that cannot be read or written.
     """
-    check_outputs(args.out)
+    check_outputs(args.out, [args.motion])
     model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
     motion = read_motion(args.motion, skeleton=model.facts.skeleton)
     made = model.prolong(

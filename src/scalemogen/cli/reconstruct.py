@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """
     if (args.data is None) != (args.id is None):
         raise UserError("--data and --id go together: which clip of which store")
-    check_outputs(args.out)
+    check_outputs(args.out, [] if args.motion is None else [args.motion])
     model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
     if args.motion is not None:
         source = read_motion(args.motion, skeleton=model.facts.skeleton)

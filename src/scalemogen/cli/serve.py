@@ -50,13 +50,13 @@ def run(args: argparse.Namespace) -> int:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise UserError(f"serving needs {', '.join(missing)}: pip install 'scalemogen[serve]'")
-    import uvicorn
-
-    from scalemogen.pipeline import TextToMotion
-    from scalemogen.serving import Impatient, Limits, create_app, is_loopback
-
-    limits = Limits(queue=args.queue, batch=args.batch, rate=args.rate, keep=args.keep)
     with _listen(args.host, args.port) as listener:
+        import uvicorn
+
+        from scalemogen.pipeline import TextToMotion  # takes seconds to import
+        from scalemogen.serving import Impatient, Limits, create_app, is_loopback
+
+        limits = Limits(queue=args.queue, batch=args.batch, rate=args.rate, keep=args.keep)
         model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
         app = create_app(model, limits, args.host)
         host = f"[{args.host}]" if ":" in args.host else args.host

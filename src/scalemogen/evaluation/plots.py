@@ -97,7 +97,7 @@ def histogram(values: Mapping[str, Sequence[float]], title: str, x_label: str, m
     """Return a plot of how values of several sets are distributed, as shares; `marker` is a dashed vertical line."""
     everything = [value for some in values.values() for value in some]
     low, high = min(everything), max(everything)
-    high = high if high > low else low + 1.0
+    low, high = (low, high) if high > low else (low - 0.5, high + 0.5)
     x = _Axis(low, high, LEFT, WIDTH - RIGHT)
     shares = {}
     for name, some in values.items():

@@ -29,6 +29,8 @@ def check_texts(texts: Sequence[str]) -> None:
     Raises:
         UserError: naming the sentence.
     """
+    if isinstance(texts, str):
+        raise UserError(f"{texts!r} is one sentence; give a list of sentences")
     if not texts:
         raise UserError("no sentence given; say what the person does")
     for number, text in enumerate(texts, start=1):

@@ -395,7 +395,10 @@ class TextToMotion(MotionCodec):
         }
 
     def _kept_scales(self, given: int | None) -> int:
-        return len(self.spec.scales) // 2 if given is None else given
+        scales = len(self.spec.scales)
+        if given is not None and not 0 <= given <= scales:
+            raise UserError(f"keep_scales is {given}; this model has {scales} scales, so 0 to {scales} can be kept")
+        return scales // 2 if given is None else given
 
     def _motions(self, features: Tensor, lengths: Tensor) -> list[Motion]:
         """Return the motion of each row of normalised features (B, T, F)."""

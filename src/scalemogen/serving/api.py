@@ -311,6 +311,8 @@ def _read(content: bytes, model: TextToMotion, most: float) -> Motion:
         if motion.seconds > most:
             raise UserError(f"the file: {motion.seconds:.1f} seconds; at most {most:g} are taken")
         return align(motion, model.facts)
+    except UserError:
+        raise
     except ValueError as error:  # numbers too large for a motion
         raise UserError(f"the file: {error}") from error
 
