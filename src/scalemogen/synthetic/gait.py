@@ -151,10 +151,13 @@ def side_step(stage: Stage, act: Act) -> None:
 
 
 def turn(stage: Stage, act: Act) -> None:
-    """Turn on the spot by stepping round; the foot of that side opens, the head looks ahead."""
+    """Turn on the spot by stepping round; the foot of that side opens, the head looks ahead.
+
+    Some turn in few wide steps, some in many small ones, so that the time does not tell the angle.
+    """
     lead = SIDES.index(act.side or "left")
     total = math.radians(act.degrees or 90) * SIGN[lead]
-    pairs = max(1, math.ceil((act.degrees or 90) / 62))
+    pairs = max(1, math.ceil((act.degrees or 90) / stage.dice.uniform(38.0, 92.0)))
     period = (0.58 if pairs > 1 else 0.66) * pace(stage, act)
     start = stage.time
     x, z = stage.place
