@@ -208,7 +208,7 @@ class Pyramid(nn.Module):
                 zeroed outside a motion, and codes there are ±1/sqrt(D).
 
         Returns:
-            Quantised; bits of skipped scales are False and their sums unchanged.
+            Quantised; residuals and bits of skipped scales are zero and their sums unchanged.
         """
         with torch.autocast(z.device.type, enabled=False):
             return self._quantise(z.float(), lengths, keep, flips, inputs, keep_padding)
@@ -231,15 +231,17 @@ class Pyramid(nn.Module):
         for k, valid in enumerate(masks):
             if inputs and k:
                 feeds.append(self.next_input(total, k, inside))
+            if keep is not None and not keep[k]:
+                skipped = z.new_zeros(*valid.shape, len(self.spec.scales[k].groups), self.spec.bits)
+                residuals.append(skipped)
+                bits_of.append(skipped.bool())
+                sums.append(total)
+                continue
             window = everywhere if keep_padding else inside
             a = self.down(residual * window[:, :, None, None], k)
             residuals.append(a)
             code, bits = quantise(a)
             label = bits & valid[:, :, None, None]
-            if keep is not None and not keep[k]:
-                bits_of.append(torch.zeros_like(label))
-                sums.append(total)
-                continue
             bits_of.append(label)
             if flips is not None:
                 code = bits_to_codes((label if keep_padding else bits) ^ flips[k]).to(z.dtype)
