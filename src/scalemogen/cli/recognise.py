@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from scalemogen.evaluation.recognition import (
     actions_of,
     choose_prompts,
     home_splits,
+    join,
     make_rows,
     name_motions,
 )
@@ -62,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--per-action", type=int, default=5, metavar="N", help="captions an action (default: 5)")
     parser.add_argument("--neighbours", type=int, default=1, metavar="K", help="training clips that vote (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of captions and of the motions (default: 0)")
+    parser.add_argument("--repeats", type=int, default=1, metavar="N", help="seeds, this and the next (default: 1)")
     parser.add_argument("--guidance", type=float, help="how closely to follow the text (default: the model's)")
     parser.add_argument("--temperature", type=float, help="of the sampling (default: the model's)")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
@@ -79,33 +82,36 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.per_action < 1:
         raise UserError(f"--per-action {args.per_action}: at least one caption an action is needed")
+    if args.repeats < 1:
+        raise UserError(f"--repeats {args.repeats}: at least one is needed")
     if args.out is not None and args.out.exists() and not args.out.is_dir():
         raise UserError(f"{args.out} is a file; name a folder")
     model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
     store = open_store(args.data, model.facts)
     actions = actions_of(store, args.label)
     homes = home_splits(store, actions, args.split)
-    prompts = choose_prompts(store, actions, homes, args.per_action, args.seed)
-    if not prompts:
+    seeds = range(args.seed, args.seed + args.repeats)
+    asked = [choose_prompts(store, actions, homes, args.per_action, seed) for seed in seeds]
+    if not asked[0]:
         raise UserError(f"{args.data} has no captions to generate from")
     batching = Batching(quiet=args.json)
     reference = Reference(store, model.max_frames, batching)
     real = equal_windows(store, _real_clips(store, actions, homes), model.max_frames)
     described = describe_windows(store, real, batching, "real clips")
     named = name_motions(reference, actions, described, [window.clip for window in real], args.neighbours)
-    motions = model.generate(
-        [prompt.caption for prompt in prompts],
-        frames=[min(max(prompt.frames, model.min_frames), model.max_frames) for prompt in prompts],
-        seed=args.seed,
-        guidance=args.guidance,
-        temperature=args.temperature,
-        clean=False,  # the model is judged, not what is done to its motions
-    )
-    made = name_motions(reference, actions, _describe(store, motions), votes=args.neighbours)
+    drawn = [_generate(model, prompts, seed, args) for prompts, seed in zip(asked, seeds, strict=True)]
+    found = [name_motions(reference, actions, _describe(store, motions), votes=args.neighbours) for motions in drawn]
+    repeats = [
+        {"seed": seed} | _score(make_rows(prompts, made, real, named, reference, actions), args.split)
+        for seed, prompts, made in zip(seeds, asked, found, strict=True)
+    ]
+    prompts, motions, made = list(chain(*asked)), list(chain(*drawn)), join(found)
     rows = make_rows(prompts, made, real, named, reference, actions)
     report = {
         **_origin(args, model, store),
+        **_score(rows, args.split),
         **_totals(rows, made.distances, named.distances),
+        "repeats": repeats,
         "actions": [row.to_dict() for row in rows],
         "motions": _account(prompts, motions, made, store),
     }
@@ -116,6 +122,18 @@ def run(args: argparse.Namespace) -> int:
         _write_text(args.out / "table.json", f"{json.dumps(report, indent=1)}\n")
     print(json.dumps(report, indent=1) if args.json else table)
     return 0
+
+
+def _generate(model: TextToMotion, prompts: Sequence[Prompt], seed: int, args: argparse.Namespace) -> list[Motion]:
+    """Return a motion for each prompt, of the length that its clip has."""
+    return model.generate(
+        [prompt.caption for prompt in prompts],
+        frames=[min(max(prompt.frames, model.min_frames), model.max_frames) for prompt in prompts],
+        seed=seed,
+        guidance=args.guidance,
+        temperature=args.temperature,
+        clean=False,  # the model is judged, not what is done to its motions
+    )
 
 
 def _real_clips(store: MotionStore, actions: Sequence[str], homes: dict[str, str]) -> list[int]:
@@ -138,12 +156,20 @@ def _origin(args: argparse.Namespace, model: TextToMotion, store: MotionStore) -
     }
 
 
+def _score(rows: Sequence[Row], split: str) -> dict[str, int]:
+    """Return what one repeat, or all together, recognise: actions, those of them that the split shows, motions."""
+    known = [row for row in rows if 2 * row.recognised > row.generated]
+    return {
+        "recognised_actions": len(known),
+        "recognised_actions_of_split": sum(row.split == split for row in known),
+        "recognised": sum(row.recognised for row in rows),
+        "generated": sum(row.generated for row in rows),
+    }
+
+
 def _totals(rows: Sequence[Row], made: Tensor, real: Tensor) -> dict[str, Any]:
     """Return the figures over all actions, from the rows and the distances of generated and of real motions."""
     return {
-        "recognised_actions": sum(2 * row.recognised > row.generated for row in rows),
-        "recognised": sum(row.recognised for row in rows),
-        "generated": sum(row.generated for row in rows),
         "real_recognised": sum(row.real_recognised for row in rows),
         "real": sum(row.real for row in rows),
         "distance": float(made.mean()),
@@ -215,12 +241,24 @@ def _summary(report: dict[str, Any]) -> str:
         f" {report['real_distance']:.2f} real; {report['nearer_than_any_real']} generated motions"
         " are nearer to one than any real clip is.",
     ]
+    if len(report["repeats"]) > 1:
+        ways = {"recognised_actions": actions, "recognised_actions_of_split": actions - len(elsewhere)}
+        lines += [_over_repeats(report, key, count) for key, count in ways.items()]
     if elsewhere:
         lines.append(f"No clip of the {report['split']} split shows {', '.join(elsewhere)}: captions of other splits.")
     if not report["trained_on_this_data"]:
         lines.append("The model was trained on other data than this store's.")
     lines.append(f"Model {report['model_digest']}, data {report['data_digests']}, seed {report['seed']}.")
     return "\n".join(lines)
+
+
+def _over_repeats(report: dict[str, Any], key: str, actions: int) -> str:
+    counts = [repeat[key] for repeat in report["repeats"]]
+    where = f" that the {report['split']} split shows" if key.endswith("split") else ""
+    return (
+        f"Over {len(counts)} seeds {sum(counts) / len(counts):.1f} of the {actions} actions{where} are recognised"
+        f" ({min(counts)} to {max(counts)})."
+    )
 
 
 def _write_sheets(prompts: Sequence[Prompt], motions: Sequence[Motion], made: Named, folder: Path) -> list[str]:

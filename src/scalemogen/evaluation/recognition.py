@@ -160,6 +160,12 @@ def name_motions(
     return Named(labels, near.distances[:, 0], [row[0] for row in windows])
 
 
+def join(parts: Sequence[Named]) -> Named:
+    """Return the motions of several repeats as one."""
+    distances = torch.cat([part.distances for part in parts])
+    return Named([x for part in parts for x in part.labels], distances, [x for part in parts for x in part.windows])
+
+
 def make_rows(
     prompts: Sequence[Prompt],
     made: Named,

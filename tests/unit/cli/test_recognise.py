@@ -93,6 +93,24 @@ def test_a_seed_gives_one_report(model: Path, store: Path, capsys: pytest.Captur
     assert reports[0] != reports[2]
 
 
+def test_repeats_are_the_seeds_one_by_one(model: Path, store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    single = []
+    for seed in ("3", "4"):
+        assert main(command(model, store, "--json", "--seed", seed)) == 0
+        single.append(json.loads(capsys.readouterr().out))
+    assert main(command(model, store, "--json", "--seed", "3", "--repeats", "2")) == 0
+    both = json.loads(capsys.readouterr().out)
+    names = ("recognised_actions", "recognised_actions_of_split", "recognised", "generated")
+    expected = [{"seed": 3 + at} | {name: one[name] for name in names} for at, one in enumerate(single)]
+    assert both["repeats"] == expected
+    assert [(row["action"], row["generated"]) for row in both["actions"]] == [("bow", 4), ("jump", 4), ("turn", 4)]
+    assert both["recognised"] == sum(one["recognised"] for one in single)
+    assert main(command(model, store, "--seed", "3", "--repeats", "2")) == 0
+    printed = capsys.readouterr().out
+    assert "Over 2 seeds " in printed
+    assert "of the 2 actions that the test split shows are recognised" in printed
+
+
 def test_an_action_with_one_training_clip_has_no_real_share(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,6 +134,7 @@ def test_bad_input_is_one_line(model: Path, store: Path, tmp_path: Path, capsys:
     assert "no split 'dev'; it has train, test" in refused(*good, "--split", "dev")
     assert "no attribute 'action' to name it by; it has content, number" in refused(*good, "--label", "action")
     assert "--per-action 0" in refused(*good, "--per-action", "0")
+    assert "--repeats 0" in refused(*good, "--repeats", "0")
     assert "99 neighbours" in refused(*good, "--neighbours", "99")
     assert "no motion store at" in refused(*command(model, tmp_path / "none"))
     assert "no such model folder" in refused(*command(tmp_path / "none", store))
