@@ -22,7 +22,7 @@ from scalemogen.pipeline import TextToMotion
 SENTENCES = (
     ("a person walks forward", 4.0),
     ("a person runs forward fast", 3.0),
-    ("a person is turning ninety degrees to the left", 3.0),
+    ("a person is turning ninety degrees to the left", 2.4),
     ("someone waves with the right hand", 4.0),
     ("a person lifts both arms up over the head", 3.0),
     ("a person jumps up twice", 4.0),
