@@ -178,12 +178,13 @@ def memorisation(generated: Tensor, held_out: Tensor, copies: Tensor) -> dict[st
         name: float((values < threshold).double().mean()) if threshold is not None and len(values) else None
         for name, values in judged.items()
     }
+    seen = nearer[COPIES]
     return {
         "opening_seconds": OPENING_SECONDS,
         "least_seconds": LEAST_SECONDS,
         "threshold_mm": threshold,
         "nearer": nearer,
-        "power": nearer[COPIES] is not None and nearer[COPIES] >= POWER,
+        "power": seen is not None and seen >= POWER,
         "judged": {name: len(values) for name, values in judged.items()},
         "left_out": {name: len(values) - len(judged[name]) for name, values in kinds.items()},
         "quantiles_mm": {
