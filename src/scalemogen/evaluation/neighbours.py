@@ -1,4 +1,4 @@
-"""The nearest training clip of a motion, by joint trajectories: is it a copy, and which action does it show?
+"""The nearest training clip of a motion, by joint trajectories: which action does it show? For copies see `copies`.
 
 Axis letters: Q motions asked about, R training windows, V neighbours.
 """
@@ -6,7 +6,6 @@ Axis letters: Q motions asked about, R training windows, V neighbours.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,10 +23,7 @@ from scalemogen.metrics.functional import (
 from scalemogen.motion import get_layout
 
 TRAIN = "train"
-"""The split whose clips must not be copied."""
-
-NEAR = 0.01
-"""Share of held-out real motions that are as near to a training clip as counts as near."""
+"""The split whose clips a model has seen."""
 
 
 class Reference:
@@ -93,27 +89,3 @@ def describe_windows(store: MotionStore, windows: Sequence[Window], batching: Ba
         return trajectory_descriptor(layout.positions(features), lengths, fps=facts.fps, facing=facts.skeleton.facing)
 
     return batching.run(windows, [window.frames for window in windows], work, label)
-
-
-def memorisation(made: Tensor, real: Tensor) -> dict[str, Any]:
-    """Compare how near generated and held-out real motions come to training clips.
-
-    Args:
-        made: (Q,) distances of generated motions to their nearest training clips.
-        real: (Q',) of real motions that were not trained on.
-
-    Returns:
-        Quantiles of both; the distance that NEAR of the real motions fall short of, and the share of generated ones
-        that do: far more than NEAR means copies; and the distances.
-    """
-    threshold = real.double().quantile(NEAR)
-    quantiles = {"least": 0.0, "5 %": 0.05, "median": 0.5, "95 %": 0.95}
-    return {
-        "threshold": float(threshold),
-        "generated_nearer": float((made < threshold).double().mean()),
-        **{
-            name: {at: float(values.double().quantile(share)) for at, share in quantiles.items()}
-            for name, values in (("generated", made), ("real", real))
-        },
-        "distances": {"generated": made.tolist(), "real": real.tolist()},
-    }

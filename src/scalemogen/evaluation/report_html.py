@@ -84,10 +84,11 @@ def _notes(split: Mapping[str, Any]) -> list[str]:
     parts = ["<h3>The evaluator itself</h3>", _paragraph(retrieval_note(split["retrieval"]))]
     found = split["memorisation"]
     if found is not None:
-        plot = histogram(
-            found["distances"], "nearest training clip", "distance by joint trajectories", marker=found["threshold"]
-        )
-        parts += ["<h3>Copies of training clips</h3>", _paragraph(memorisation_note(found)), plot]
+        parts += ["<h3>Copies of training clips</h3>", _paragraph(memorisation_note(found))]
+        there = {name.replace("_", " "): values for name, values in found["distances_mm"].items() if values}
+        if there:
+            title, axis = "nearest training segment", "root mean square joint distance, mm"
+            parts.append(histogram(there, title, axis, marker=found["threshold_mm"]))
     return parts
 
 

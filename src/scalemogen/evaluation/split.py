@@ -17,11 +17,12 @@ from torch import Tensor
 from scalemogen.evaluation.attributes import check_facts, fact_scores, has_facts
 from scalemogen.evaluation.breakdown import Labels, break_down
 from scalemogen.evaluation.columns import COLUMNS
+from scalemogen.evaluation.copies import OPENING, OPENING_FRAMES, CopySearch, memorisation, spread_out
 from scalemogen.evaluation.draws import Draws, Item, Window, seed_of
 from scalemogen.evaluation.examples import Example
 from scalemogen.evaluation.gauge import Gauge
 from scalemogen.evaluation.intervals import figures
-from scalemogen.evaluation.neighbours import Reference, memorisation
+from scalemogen.evaluation.neighbours import TRAIN, Reference
 from scalemogen.evaluation.preservation import curve, deviations
 from scalemogen.evaluation.protocols import Protocol
 from scalemogen.evaluation.samples import Batching, Remembered, Samples
@@ -36,7 +37,7 @@ Sentence = tuple[str, str | None]
 """A caption, and the same with parts of speech where the data has them."""
 
 REAL, RECONSTRUCTION, GENERATED = "real", "reconstruction", "generated"
-FRAMES, NEARNESS, NEAREST = "frames", "nearness", "nearest"
+FRAMES, NEAREST = "frames", "nearest"
 TAGGED = "tagged"
 """Attribute of a clip: its captions as \"word/POS word/POS\", in their order."""
 
@@ -69,14 +70,14 @@ class Row:
     Attributes:
         scores: its figures by name.
         pairs: how well motions and sentences fit.
-        nearness: (N,) distances to the nearest training windows.
-        nearest: (N,) their numbers.
+        nearest: (N,) numbers of the nearest training windows.
+        openings: how they begin, see `CopySearch.openings`; of generated motions in the first repeat alone.
     """
 
     scores: dict[str, float]
     pairs: Pairs
-    nearness: Tensor
     nearest: Tensor
+    openings: Samples | None = None
 
 
 class SplitEvaluation:
@@ -117,6 +118,7 @@ class SplitEvaluation:
         self._rebuilt = Remembered(self._measure_rebuilt, keep=same)
         self._texts = Remembered(self._embed_texts)
         self._made_tokens = TokenCount(subject.scales, subject.bits)
+        self._copies = CopySearch(subject, settings.batching)
 
     def run(self) -> dict[str, Any]:
         """Measure everything; returns plain values.
@@ -141,7 +143,7 @@ class SplitEvaluation:
                 label: break_down(values, clips, per_row, [values[window.clip] for window in self._reference.windows])
                 for label, values in self._labels.items()
             },
-            "memorisation": self._memorisation(rows[0]),
+            "memorisation": self._memorisation(rows[0], items[0]),
             **self._scales(),
         }
 
@@ -186,7 +188,8 @@ class SplitEvaluation:
                 scores |= scoring.distribution(embedded, real["distribution"])
             if name == GENERATED and settings.multimodality:
                 scores |= scoring.multimodality(self._several(number, items))
-            rows[name] = Row(scores, pairs, motions[NEARNESS], motions[NEAREST])
+            openings = {key: motions[key] for key in (OPENING, OPENING_FRAMES) if key in motions}
+            rows[name] = Row(scores, pairs, motions[NEAREST], openings or None)
         return rows
 
     def _measure_real(self, windows: list[Window]) -> Samples:
@@ -219,7 +222,8 @@ class SplitEvaluation:
         def work(batch: list[tuple[int, Request]]) -> Samples:
             features, lengths, maps = self._subject.generate([request for _, request in batch])
             self._made_tokens.update(maps)
-            return self._measure(features, lengths, [clip for clip, _ in batch])
+            openings = {} if number else self._copies.openings(features, lengths)
+            return self._measure(features, lengths, [clip for clip, _ in batch]) | openings
 
         jobs = [(item.window.clip, self.request(item, "motion", number)) for item in items]
         label = f"{self._split}: motions, repeat {number + 1} of {self._settings.repeats}"
@@ -252,7 +256,7 @@ class SplitEvaluation:
         gauge, subject = self._gauge, self._subject
         found = {FRAMES: lengths} | gauge.embed(features, lengths) | gauge.plausibility(features, lengths)
         near = self._reference.nearest(gauge.describe(features, lengths), clips)
-        found |= {NEARNESS: near.distances[:, 0], NEAREST: near.indices[:, 0]}
+        found[NEAREST] = near.indices[:, 0]
         if self._facts:
             found |= check_facts(subject.store, subject.to_motions(features, lengths.tolist()), clips)
         return found
@@ -290,11 +294,29 @@ class SplitEvaluation:
             for name, one in directions.items()
         }
 
-    def _memorisation(self, row: dict[str, Row]) -> dict[str, Any] | None:
-        """Return how near the generated motions of a repeat come to training clips, None where there are none."""
-        if GENERATED not in row:
+    def _memorisation(self, row: dict[str, Row], items: list[Item]) -> dict[str, Any] | None:
+        """Return how near the generated motions of a repeat come to training clips, None where there are none.
+
+        Beside them stand reconstructions of the clips of the same items, each not compared with itself, and of as many
+        training clips, each compared with itself too.
+        """
+        made = row[GENERATED].openings if GENERATED in row else None
+        if made is None:
             return None
-        return memorisation(row[GENERATED].nearness, row[REAL].nearness)
+        subject, search = self._subject, self._copies
+        chosen = spread_out(len(items))
+        held = [items[at].window for at in chosen]
+        protocol, seed = self._settings.protocol, self._settings.seed
+        limits = {"max_frames": subject.max_frames, "min_frames": subject.min_frames}
+        trained = Draws(subject.store, TRAIN, protocol, seed, **limits).windows()
+        generator = torch.Generator().manual_seed(seed_of(seed, "copies", self._split))
+        copied = [trained[at] for at in torch.randperm(len(trained), generator=generator)[: len(held)].tolist()]
+        parts = [{name: values[chosen] for name, values in made.items()}]
+        parts += [search.rebuilt(windows, f"{self._split}: copies") for windows in (held, copied) if windows]
+        own = [-1] * len(held) + [window.clip for window in held] + [-1] * len(copied)
+        openings = {name: torch.cat([part[name] for part in parts]) for name in made}
+        found = search.distances(openings, own, f"{self._split}: copies")
+        return memorisation(*found.split([len(held), len(held), len(copied)]))
 
     def _scales(self) -> dict[str, Any]:
         """Return how the tokenizer keeps the skeleton after every scale, and how maps use their bits."""

@@ -1,4 +1,4 @@
-"""Scores of pairs, breakdowns, memorisation, token counts and plots, each alone."""
+"""Scores of pairs, breakdowns, token counts and plots, each alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from helpers.stores import write_store
 from scalemogen.contracts import TokenMaps
 from scalemogen.evaluation.breakdown import break_down, labels_of
 from scalemogen.evaluation.draws import Window
-from scalemogen.evaluation.neighbours import equal_windows, memorisation
+from scalemogen.evaluation.neighbours import equal_windows
 from scalemogen.evaluation.plots import Series, dots, histogram, lines
 from scalemogen.evaluation.protocols import get_protocol
 from scalemogen.evaluation.report_markdown import cautions
@@ -103,15 +103,6 @@ def test_labels_are_words_that_every_clip_has(tmp_path: Path) -> None:
 def test_long_clips_are_compared_in_equal_parts(tmp_path: Path) -> None:
     store = write_store(tmp_path / "store", {"train": [7, 23], "test": [50]})
     assert equal_windows(store, [0, 1], 10) == [Window(0, 0, 7), Window(1, 0, 8), Window(1, 8, 8), Window(1, 16, 7)]
-
-
-def test_copies_are_seen() -> None:
-    real = 2 + random(997).abs()
-    assert memorisation(real, real)["generated_nearer"] == pytest.approx(0.01, abs=0.002)
-    copies = memorisation(torch.cat([torch.full((30,), 0.1), real[:70]]), real)
-    assert copies["generated_nearer"] >= 0.3
-    assert copies["generated"]["least"] == pytest.approx(0.1)
-    assert copies["real"]["least"] >= 2
 
 
 def test_tokens_of_a_constant_and_a_fair_bit() -> None:

@@ -50,6 +50,7 @@ from scalemogen.metrics.functional.retrieval import (
     pools_in_order,
     r_precision,
 )
+from scalemogen.metrics.functional.segments import Segments, nearest_segments, segment_distance
 
 __all__ = [
     "KINDS",
@@ -63,6 +64,7 @@ __all__ = [
     "PoolPrecision",
     "Preservation",
     "Retrieval",
+    "Segments",
     "Skating",
     "acceleration_error",
     "bone_length_deviation",
@@ -92,6 +94,7 @@ __all__ = [
     "multimodality",
     "mutual_information",
     "nearest_points",
+    "nearest_segments",
     "pool_hits",
     "pools_in_order",
     "r_precision",
@@ -99,6 +102,7 @@ __all__ = [
     "read",
     "rotation_error",
     "rotation_position_gap",
+    "segment_distance",
     "skeleton_preservation",
     "trajectory_descriptor",
 ]
