@@ -213,5 +213,5 @@ def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
         embedding = isinstance(module.get_submodule(owner), nn.Embedding)
         if parameter.requires_grad:
             groups[last == "weight" and parameter.ndim >= 2 and not embedding].append(parameter)
-    kinds = [{"matrices": True}, {"matrices": False, "weight_decay": 0.0}]
+    kinds: list[dict[str, Any]] = [{"matrices": True}, {"matrices": False, "weight_decay": 0.0}]
     return [{"params": groups[bool(kind["matrices"])], **kind} for kind in kinds if groups[bool(kind["matrices"])]]
