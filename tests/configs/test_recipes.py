@@ -19,10 +19,12 @@ from scalemogen.evaluators import ContrastiveNetwork
 from scalemogen.motion import get_layout
 from scalemogen.skeletons import get_skeleton
 from scalemogen.tasks import ARTask, EvaluatorTask, TokenizerTask
+from scalemogen.tokenizer import LossWeights
 
 FILES = sorted(EXPERIMENTS.rglob("*.yaml"))
 RECIPES = [path for path in FILES if path.parent.name in STAGES]
 OVERLAYS = [path for path in FILES if path.parent.name == "trainer"]
+REFERENCE = [path for path in FILES if path.parent.name == "overlays"]
 SWEEPS = [path for path in FILES if path.parent.name == "sweeps"]
 HERE = ["--trainer.accelerator=cpu", "--trainer.devices=1", "--trainer.num_nodes=1", "--trainer.strategy=auto"]
 SKELETONS = {
@@ -74,7 +76,8 @@ def test_every_file_is_of_a_known_kind() -> None:
     assert OVERLAYS
     assert SWEEPS
     ablations = [path for path in FILES if path.parent.name == "ablations"]
-    assert set(FILES) == {*RECIPES, *OVERLAYS, *SWEEPS, *ablations}
+    assert {path.stem for path in REFERENCE} == {"reference_tokenizer", "reference_ar"}
+    assert set(FILES) == {*RECIPES, *OVERLAYS, *REFERENCE, *SWEEPS, *ablations}
     assert (
         {path.name for path in (EXPERIMENTS / "tokenizer").iterdir()}
         == {path.name for path in (EXPERIMENTS / "ar").iterdir()}
@@ -119,6 +122,31 @@ def test_overlays_stack_on_recipes(stage: str, overlay: Path, tmp_path: Path) ->
     cli = parse(stage, "--config", base, "--config", str(overlay), f"--run={tmp_path}")
     assert cli.config.trainer.precision == content["trainer"]["precision"]
     assert cli.config.trainer.max_epochs == yaml.safe_load(Path(base).read_text())["trainer"]["max_epochs"]
+
+
+@pytest.mark.parametrize("name", PAPER)
+@pytest.mark.parametrize("stage", ["tokenizer", "ar"])
+def test_the_reference_s_settings_stack_on_the_paper_s_recipes(stage: str, name: str, tmp_path: Path) -> None:
+    base, overlay = EXPERIMENTS / stage / f"{name}.yaml", EXPERIMENTS / "overlays" / f"reference_{stage}.yaml"
+    plain = parse(stage, "--config", str(base), f"--run={tmp_path}").config.model
+    cli = parse(stage, "--config", str(base), "--config", str(overlay), f"--run={tmp_path}")
+    optimizer, task = cli.config.model.optimizer, cli.model
+    assert optimizer.class_path == "torch.optim.AdamW"
+    assert optimizer.init_args.betas == plain.optimizer.init_args.betas
+    if isinstance(task, ARTask):
+        assert optimizer.init_args.lr == pytest.approx(6e-3 * 16 / 256 / 64, rel=0.01)
+        assert optimizer.init_args.weight_decay == plain.optimizer.init_args.weight_decay
+        assert [task.schedule.scale(step, 100) for step in (0, 50, 99)] == [1.0, 1.0, 1.0]
+        network = NextScaleTransformer(full_size_spec(name), text_width=2048, **task.arguments)
+        assert network.places is None
+        assert plain.places is True
+        assert cli.config.model.text == plain.text
+    else:
+        assert isinstance(task, TokenizerTask)
+        assert task.weights == LossWeights(joints=0.0, path=0.0, heading=0.0)
+        assert optimizer.init_args.lr == plain.optimizer.init_args.lr
+        assert task.scales == plain.scales
+        task.build(Data(name))
 
 
 def sweep_runs() -> list[tuple[Path, str, object]]:

@@ -61,6 +61,8 @@ def test_from_model_to_report_and_comparison(place: Path, capsys: pytest.Capture
     for word in (
         "FID",
         "7 clips in 11 dimensions",
+        "(two halves of 7)",
+        "Diversity: 7 pairs of motions",
         "sliding cm/s",
         "PA-MPJPE",
         "By kind",

@@ -39,6 +39,8 @@ def test_an_experiment_through_all_stages(tmp_path: Path) -> None:
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     expected = {"tokenizer/mpjpe_root_mm", "tokenizer/bits_used", "ar/loss", "ar/seconds"}
     assert expected | {"evaluate/facts", "evaluate/fid", "evaluate/r3"} <= result["figures"].keys()
+    assert {"commit", "data", "weights", "evaluator", "settings"} <= result["origin"].keys()
+    assert set(result["origin"]["weights"]) == {"tokenizer", "ar", "text"}
     model = load_model(Path(result["stages"]["ar"]["folder"]) / "model")
     assert model.ar is not None
     assert model.text is not None

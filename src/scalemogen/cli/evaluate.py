@@ -239,7 +239,7 @@ def command_of(args: argparse.Namespace) -> str:
 def _text(result: Mapping[str, Any]) -> str:
     parts = [summary(result)]
     for name, split in result["splits"].items():
-        tables = [row_table(split["rows"], columns) for columns in TABLES.values()]
+        tables = [row_table(split, columns) for columns in TABLES.values()]
         parts += [f"split {name}, {split['clips']} clips", *(as_markdown(table) for table in tables if table)]
     return "\n\n".join(parts)
 

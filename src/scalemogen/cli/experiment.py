@@ -169,6 +169,7 @@ def run(args: argparse.Namespace) -> int:
         "options": args.options,
         "version": __version__,
         "figures": row,
+        "origin": next((stage.facts["origin"] for stage in finished if "origin" in stage.facts), {}),
         "stages": {stage.name: {"folder": str(stage.folder), **stage.facts} for stage in finished},
     }
     with atomic_path(folder / "result.json") as temporary:
@@ -206,7 +207,7 @@ class Finished:
         name: of the stage.
         digest: of everything that it depends on.
         folder: where its files are.
-        facts: what it says about itself: "figures", "seconds", and "data" of a training stage.
+        facts: what it says about itself: "figures", "seconds", "data" of a training stage, "origin" of the evaluation.
     """
 
     name: str
@@ -285,11 +286,29 @@ def _train(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
 
 def _evaluate(words: Sequence[str], folder: Path) -> dict[str, Any]:
     evaluate.run(evaluate.build_parser().parse_args([*words, f"--out={folder}"]))
-    splits = json.loads((folder / evaluate.RESULT).read_text())["splits"]
+    result = json.loads((folder / evaluate.RESULT).read_text())
     figures: dict[str, float] = {}
-    for split, content in splits.items():
-        place = f"{split}/" if len(splits) > 1 else ""
+    for split, content in result["splits"].items():
+        place = f"{split}/" if len(result["splits"]) > 1 else ""
         for row, values in content["rows"].items():
             name = place if row == "generated" else f"{place}{row}/"
             figures |= {f"{name}{figure}": value["mean"] for figure, value in values.items()}
-    return {"figures": figures}
+    return {"figures": figures, "origin": _origin(result)}
+
+
+def _origin(result: dict[str, Any]) -> dict[str, Any]:
+    """Return what the figures of an evaluation depend on: code, data, weights, evaluator, protocol and sampling."""
+    data = result["data"]
+    return {
+        "version": result["run"]["version"],
+        "commit": result["run"]["commit"],
+        "data": {
+            "name": data["name"],
+            "digest": data["digest"],
+            "splits": {split: data["splits"][split] for split in result["splits"]},
+        },
+        "weights": result["model"]["digests"],
+        "evaluator": {name: result["evaluator"][name] for name in ("name", "digest")},
+        "protocol": result["protocol"]["name"],
+        "settings": result["settings"],
+    }

@@ -53,6 +53,7 @@ PLAUSIBILITY: Mapping[str, Column] = MappingProxyType(
     {
         "skating_ratio": Column("skating", "low", 4, "share of frames on the ground in which a foot slides"),
         "skating_cm_per_s": Column("sliding cm/s", "low", 2, "mean speed of standing feet"),
+        "skating_gmd_ratio": Column("skating, GMD's", "low", 4, "share of all frames in which toes slide"),
         "penetration_cm": Column("penetration cm", "low", 3, "depth of the lowest joint below the floor"),
         "floating_cm": Column("floating cm", "real", 3, "height of the lowest joint when the body does not fall"),
         "jitter_m_per_s3": Column("jitter m/s³", "real", 1, "mean jerk of the joints"),

@@ -78,6 +78,10 @@ class Protocol:
             raise UserError(f"a pool of {pool}: at least 3 are needed, R-precision looks at the nearest 3")
         return replace(self, pool=pool)
 
+    def diversity_pairs_of(self, motions: int) -> int:
+        """Return how many pairs the diversity of so many motions is the mean of."""
+        return min(motions, self.diversity_pairs if motions > self.diversity_pairs else DIVERSITY_FEW)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain Python values, for JSON."""
         return asdict(self)

@@ -71,7 +71,7 @@ def document(title: str, parts: Sequence[str]) -> str:
 def _tables(split: Mapping[str, Any]) -> list[str]:
     parts = []
     for title, columns in TABLES.items():
-        table = row_table(split["rows"], columns)
+        table = row_table(split, columns)
         if table:
             parts += [f"<h3>{html.escape(title)}</h3>", table_of(table)]
             meanings = "; ".join(f"{column.title}: {column.meaning}" for column in columns.values())

@@ -14,6 +14,8 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
     "Reconstruction error": ERRORS,
     "What the sentences say": ATTRIBUTES,
 }
+HALVED = ("fid", "kid")
+"""What compares sets of motions."""
 GROUP_COLUMNS = ("r1", "r3", "matching_score")
 
 
@@ -23,7 +25,7 @@ def markdown(result: Mapping[str, Any]) -> str:
     for name, split in result["splits"].items():
         sections += [f"## Split {name}: {split['clips']} clips", about_split(split)]
         for title, columns in TABLES.items():
-            table = row_table(split["rows"], columns)
+            table = row_table(split, columns)
             if table:
                 sections += [f"### {title}", as_markdown(table)]
                 sections += cautions(split) if columns is EMBEDDING else []
@@ -54,12 +56,14 @@ def summary(result: Mapping[str, Any]) -> str:
 
 
 def about_split(split: Mapping[str, Any]) -> str:
-    """Return what was left out of a split."""
+    """Return what was left out of a split, and how many pairs its figures rest on."""
     left = split["left_out"]
     reasons = {"short": "too short", "long": "too long", "silent": "without a caption"}
     gone = [f"{left[key]} {words}" for key, words in reasons.items() if left[key]]
     return (
         f"Left out: {', '.join(gone) if gone else 'none'}. Cut to {split['cut_to_frames']} frames: {left['cut']} clips."
+        f" Diversity: {split['diversity_pairs']} pairs of motions."
+        + (f" MModality: {split['multimodality_texts']} sentences." if split["multimodality_texts"] else "")
     )
 
 
@@ -90,14 +94,23 @@ def _room(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
     return float(((one["interval"] or 0.0) ** 2 + (other["interval"] or 0.0) ** 2) ** 0.5)
 
 
-def row_table(rows: Mapping[str, Any], columns: Mapping[str, Column]) -> list[list[str]]:
-    """Return head and body of the rows' figures; [] where no row has any of the columns."""
+def row_table(split: Mapping[str, Any], columns: Mapping[str, Column]) -> list[list[str]]:
+    """Return head and body of a split's figures; [] where no row has any of the columns.
+
+    FID and KID of real motions say so where they compare one half of them with the other, not all as in other rows.
+    """
+    rows = split["rows"]
     there = [name for name in columns if any(name in row for row in rows.values())]
     if not there:
         return []
     shown = {name: row for name, row in rows.items() if any(key in row for key in there)}
     head = ["motions", *(columns[name].heading for name in there)]
-    return [head, *([row, *(cell(figures, name) for name in there)] for row, figures in shown.items())]
+    table = [head, *([row, *(cell(figures, name) for name in there)] for row, figures in shown.items())]
+    if split["real_against"] == "halves" and "real" in shown:
+        for at, name in enumerate(there, start=1):
+            if name in HALVED and name in shown["real"]:
+                table[1 + list(shown).index("real")][at] += f" (two halves of {split['clips']})"
+    return table
 
 
 def group_table(groups: Mapping[str, Any]) -> list[list[str]]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from scalemogen.evaluation.draws import seed_of
-from scalemogen.evaluation.protocols import DIVERSITY_FEW, Protocol
+from scalemogen.evaluation.protocols import Protocol
 from scalemogen.evaluators import Distance
 from scalemogen.metrics.functional import (
     caption_groups,
@@ -99,8 +99,7 @@ class Scoring:
 
     def diversity(self, motions: Tensor) -> dict[str, float]:
         """Return the diversity of motions (N, E)."""
-        usual = self.protocol.diversity_pairs
-        pairs = min(len(motions), usual if len(motions) > usual else DIVERSITY_FEW)
+        pairs = self.protocol.diversity_pairs_of(len(motions))
         return {"diversity": float(diversity(motions, pairs, self._generator("diversity")))}
 
     def multimodality(self, motions: Tensor) -> dict[str, float]:

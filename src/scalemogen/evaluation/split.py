@@ -130,6 +130,7 @@ class SplitEvaluation:
         rows = [self._repeat(number, drawn) for number, drawn in enumerate(items)]
         real = self._embed_real(_windows(items[0]))
         names = list(rows[0])
+        severals = self._settings.multimodality and self._subject.generates
         clips = [[item.window.clip for item in drawn] for drawn in items]
         per_row = {name: [(row[name].pairs, row[name].nearest) for row in rows] for name in names}
         return {
@@ -137,6 +138,9 @@ class SplitEvaluation:
             "left_out": asdict(self._draws.left),
             "cut_to_frames": self._draws.cut_to,
             "embedding_width": real["distribution"].shape[1],
+            "diversity_pairs": self._settings.protocol.diversity_pairs_of(len(items[0])),
+            "multimodality_texts": min(self._settings.protocol.texts, len(items[0])) if severals else None,
+            "real_against": self._settings.protocol.real_against,
             "rows": {name: _ordered(figures([row[name].scores for row in rows])) for name in names},
             "retrieval": self._retrieval(items[0], real["matching"]),
             "breakdown": {

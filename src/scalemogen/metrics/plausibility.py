@@ -17,6 +17,7 @@ from scalemogen.metrics.functional.plausibility import (
     foot_skating,
     jitter,
     rotation_position_gap,
+    skating_gmd,
 )
 from scalemogen.metrics.functional.ranges import range_violations
 from scalemogen.skeletons import Skeleton
@@ -51,6 +52,7 @@ def plausibility_figures(
     return {
         "skating_ratio": skating.ratio,
         "skating_cm_per_s": 100 * skating.speed,
+        "skating_gmd_ratio": skating_gmd(positions, lengths, skeleton=skeleton, fps=fps),
         "penetration_cm": 100 * floor_penetration(positions, lengths),
         "floating_cm": 100 * floating(positions, lengths, fps=fps),
         "jitter_m_per_s3": jitter(positions, lengths, fps=fps),
@@ -72,6 +74,7 @@ class Plausibility(ClipMeans):
     names: ClassVar[tuple[str, ...]] = (
         "skating_ratio",
         "skating_cm_per_s",
+        "skating_gmd_ratio",
         "penetration_cm",
         "floating_cm",
         "jitter_m_per_s3",

@@ -7,7 +7,7 @@ nothing finished is done twice.
 from scalemogen.sweeps.cache import digest_words, once
 from scalemogen.sweeps.description import Sweep, override, read_sweep
 from scalemogen.sweeps.drawing import points
-from scalemogen.sweeps.figures import read_figures
+from scalemogen.sweeps.figures import read_figures, read_origin
 from scalemogen.sweeps.jobs import Job, Outcome, kept_outcome, plan_jobs
 from scalemogen.sweeps.runner import only_sweep_in, run_jobs
 from scalemogen.sweeps.table import Row, SweepTable, make_table
@@ -27,6 +27,7 @@ __all__ = [
     "plan_jobs",
     "points",
     "read_figures",
+    "read_origin",
     "read_sweep",
     "run_jobs",
 ]

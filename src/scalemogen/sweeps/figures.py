@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 from scalemogen.errors import UserError
 
@@ -36,3 +37,12 @@ def read_figures(folder: Path) -> dict[str, float]:
     if not finite:
         raise UserError(f"the run wrote no finite figure to {folder} ({RESULT}, or val/... in {LOGGED})")
     return finite
+
+
+def read_origin(folder: Path) -> dict[str, Any]:
+    """Return what the figures of a run depend on, "origin" of result.json: empty where the run says nothing of it."""
+    try:
+        origin = json.loads((folder / RESULT).read_text(encoding="utf-8"))["origin"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return origin if isinstance(origin, dict) else {}

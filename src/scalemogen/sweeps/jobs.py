@@ -48,6 +48,8 @@ class Outcome:
         figures: numbers by name; none of a failed run.
         seconds: duration.
         message: why it failed: the end of its log.
+        origin: what the figures depend on, as far as the run says: commit, digests of data, weights and evaluator,
+            settings.
     """
 
     digest: str
@@ -56,6 +58,7 @@ class Outcome:
     figures: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     message: str = ""
+    origin: dict[str, Any] = field(default_factory=dict)
 
     def keep(self, folder: Path) -> None:
         """Write it to the run's folder, where `kept_outcome` finds it."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scalemogen.errors import UserError
-from scalemogen.sweeps.figures import read_figures
+from scalemogen.sweeps.figures import read_figures, read_origin
 from scalemogen.sweeps.jobs import LOG, Job, Outcome
 
 POLL = 0.1
@@ -109,7 +109,8 @@ def _outcome(job: Job, status: int, seconds: float) -> Outcome:
         ended = f"exit status {status}" if status > 0 else f"ended by {signal.Signals(-status).name}"
         return Outcome(job.digest, job.parameters, "failed", {}, seconds, "\n".join([*_tail(job), ended]))
     try:
-        outcome = Outcome(job.digest, job.parameters, "done", read_figures(job.folder), seconds)
+        figures, origin = read_figures(job.folder), read_origin(job.folder)
+        outcome = Outcome(job.digest, job.parameters, "done", figures, seconds, origin=origin)
     except UserError as error:
         return Outcome(job.digest, job.parameters, "failed", {}, seconds, str(error))
     outcome.keep(job.folder)

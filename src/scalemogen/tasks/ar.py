@@ -55,7 +55,7 @@ class ARTask(TextTask):
     Args:
         tokenizer: model folder or checkpoint of stage 1, or a folder of runs, of which the newest one with a tokenizer
             trained on the same data is taken.
-        width, depth, heads, drop_path, dropout: see NextScaleTransformer.
+        width, depth, heads, drop_path, dropout, places: see NextScaleTransformer.
         text: the text encoder.
         text_dropout: probability to replace a caption by the learned null, for guidance.
         flip_strength: highest rate of bit flips in the context (bitwise self-correction).
@@ -73,6 +73,7 @@ class ARTask(TextTask):
         heads: int = 8,
         drop_path: float = 0.1,
         dropout: float = 0.0,
+        places: bool = True,
         text: TextChoice | None = None,
         text_dropout: float = 0.1,
         flip_strength: float = 0.3,
@@ -88,6 +89,7 @@ class ARTask(TextTask):
             "heads": heads,
             "drop_path": drop_path,
             "dropout": dropout,
+            "places": places,
         }
         self.text_dropout = text_dropout
         self.flip_strength = flip_strength

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -23,6 +25,8 @@ from scalemogen.tasks.schedules import Schedule
 
 RATES = frozenset({"dropout", "drop_path"})
 """Arguments of networks that may change when training is resumed."""
+IMPLIED: Mapping[str, dict[str, Any]] = MappingProxyType({"ar": {"places": True}})
+"""Arguments that checkpoints of before they could be given do not name, with the values they stand for."""
 
 
 class MotionTask(LightningModule, ABC):
@@ -182,6 +186,7 @@ class MotionTask(LightningModule, ABC):
             spec.require_equal(TokenSpec.from_dict(mine["spec"]), "the checkpoint", "this configuration")
         for part in ("tokenizer", "ar", "evaluator", "text"):
             theirs, ours = held.get(part) or {}, mine.get(part) or {}
+            theirs = (IMPLIED.get(part, {}) if theirs else {}) | theirs
             for name in sorted((theirs.keys() | ours.keys()) - RATES):
                 if theirs.get(name) != ours.get(name):
                     raise UserError(
@@ -208,5 +213,5 @@ def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
         embedding = isinstance(module.get_submodule(owner), nn.Embedding)
         if parameter.requires_grad:
             groups[last == "weight" and parameter.ndim >= 2 and not embedding].append(parameter)
-    kinds = [{"matrices": True}, {"matrices": False, "weight_decay": 0.0}]
+    kinds: list[dict[str, Any]] = [{"matrices": True}, {"matrices": False, "weight_decay": 0.0}]
     return [{"params": groups[bool(kind["matrices"])], **kind} for kind in kinds if groups[bool(kind["matrices"])]]

@@ -39,12 +39,42 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, li
 
     def judge(words: Sequence[str], folder: Path) -> dict[str, Any]:
         found.append(("evaluate", list(words)))
-        return {"figures": {"facts": 0.5, "real/facts": 1.0, "jitter": 3.0}}
+        return {"figures": {"facts": 0.5, "real/facts": 1.0, "jitter": 3.0}, "origin": {"commit": "abc"}}
 
     monkeypatch.setattr(experiment, "parse_stages", parse)
     monkeypatch.setattr(experiment, "_train", train)
     monkeypatch.setattr(experiment, "_evaluate", judge)
     return found
+
+
+def test_an_evaluation_says_what_its_figures_depend_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {
+        "splits": {"val": {"rows": {"generated": {"fid": {"mean": 0.5}}, "real": {"fid": {"mean": 0.1}}}}},
+        "run": {"version": "1", "commit": "abc+", "seconds": 3.0},
+        "data": {"name": "walks", "digest": "d", "splits": {"train": "t", "val": "v"}, "licence": "none"},
+        "model": {"digests": {"tokenizer": "1", "ar": "2"}, "path": "somewhere"},
+        "evaluator": {"name": "own", "digest": "e", "path": "elsewhere"},
+        "protocol": {"name": "default", "pool": 32},
+        "settings": {"guidance": 3.0, "temperature": 0.4, "seed": 0},
+    }
+
+    def judge(args: Any) -> int:
+        (args.out / "result.json").write_text(json.dumps(made))
+        return 0
+
+    monkeypatch.setattr(experiment.evaluate, "run", judge)
+    assert experiment._evaluate(["--split=val"], tmp_path) == {
+        "figures": {"fid": 0.5, "real/fid": 0.1},
+        "origin": {
+            "version": "1",
+            "commit": "abc+",
+            "data": {"name": "walks", "digest": "d", "splits": {"val": "v"}},
+            "weights": {"tokenizer": "1", "ar": "2"},
+            "evaluator": {"name": "own", "digest": "e"},
+            "protocol": "default",
+            "settings": {"guidance": 3.0, "temperature": 0.4, "seed": 0},
+        },
+    }
 
 
 def run(tmp_path: Path, *options: str, name: str = "run") -> dict[str, Any]:
@@ -77,6 +107,7 @@ def test_each_stage_takes_what_the_ones_before_it_made(
     }
     assert {"tokenizer/seconds", "ar/seconds"} <= result["figures"].keys()
     assert result["stages"]["evaluate"]["figures"]["real/facts"] == 1.0
+    assert result["origin"] == {"commit": "abc"}
     assert "evaluate/facts" in capsys.readouterr().out
 
 

@@ -94,6 +94,9 @@ def test_what_is_beside_the_rows(found: Evaluated) -> None:
     assert content["cut_to_frames"] == 32
     assert content["retrieval"]["motions"] == 7
     assert content["embedding_width"] == SIZES["embedding"]
+    assert content["diversity_pairs"] == 7
+    assert content["multimodality_texts"] == 2
+    assert content["real_against"] == "halves"
     groups = content["breakdown"]["kind"]
     assert {name: group["clips"] for name, group in groups.items()} == {"common": 6, "rare": 1}
     assert 0 <= groups["common"]["generated"]["recognised"]["mean"] <= 1

@@ -12,14 +12,15 @@ import torch
 from helpers.stores import write_store
 from scalemogen.contracts import TokenMaps
 from scalemogen.evaluation.breakdown import break_down, labels_of
-from scalemogen.evaluation.draws import Window
+from scalemogen.evaluation.columns import EMBEDDING
+from scalemogen.evaluation.draws import Window, seed_of
 from scalemogen.evaluation.neighbours import equal_windows
 from scalemogen.evaluation.plots import Series, dots, histogram, lines
 from scalemogen.evaluation.protocols import get_protocol
-from scalemogen.evaluation.report_markdown import cautions
+from scalemogen.evaluation.report_markdown import about_split, cautions, row_table
 from scalemogen.evaluation.scores import Pairs, Scoring
 from scalemogen.evaluation.tokens import TokenCount
-from scalemogen.metrics.functional import r_precision
+from scalemogen.metrics.functional import diversity, r_precision
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -63,6 +64,31 @@ def test_numbers_that_mislead_are_named() -> None:
     alone = split(1000, 0.5)
     del alone["rows"]["generated"]
     assert cautions(alone) == []
+
+
+def test_real_motions_in_halves_say_so() -> None:
+    def split(real_against: str) -> dict[str, Any]:
+        figures = {name: {"mean": 0.5, "interval": 0.03, "values": [0.5]} for name in ("fid", "kid", "r1")}
+        rows = {"real": figures, "generated": figures}
+        return {"clips": 155, "rows": rows, "real_against": real_against}
+
+    head, real, generated = row_table(split("halves"), EMBEDDING)
+    assert head == ["motions", "FID ↓", "KID ↓", "R@1 ↑"]
+    assert real[1:] == ["0.500 ± 0.030 (two halves of 155)", "0.50000 ± 0.03000 (two halves of 155)", "0.500 ± 0.030"]
+    assert generated[1:] == ["0.500 ± 0.030", "0.50000 ± 0.03000", "0.500 ± 0.030"]
+    assert row_table(split("redrawn"), EMBEDDING)[1][1:] == generated[1:]
+
+
+def test_diversity_says_of_how_many_pairs_it_is() -> None:
+    assert [get_protocol("default").diversity_pairs_of(count) for count in (7, 100, 300, 301)] == [7, 100, 100, 300]
+    motions = random(301, 3)
+    for count, pairs in ((300, 100), (301, 300)):
+        generator = torch.Generator().manual_seed(seed_of(0, "diversity", "test", 0))
+        expected = float(diversity(motions[:count], pairs, generator))
+        assert scoring("default", 3).diversity(motions[:count]) == {"diversity": expected}
+    split = {"left_out": {"short": 0, "long": 0, "silent": 0, "cut": 1}, "cut_to_frames": 32, "diversity_pairs": 100}
+    assert "Diversity: 100 pairs of motions. MModality: 30 sent" in about_split(split | {"multimodality_texts": 30})
+    assert about_split(split | {"multimodality_texts": None}).endswith("100 pairs of motions.")
 
 
 def test_pools() -> None:

@@ -23,6 +23,7 @@ from scalemogen.metrics.functional import (
     jitter,
     range_violations,
     rotation_position_gap,
+    skating_gmd,
 )
 from scalemogen.motion import Motion, get_layout
 from scalemogen.skeletons import derive_skeleton, get_skeleton
@@ -75,6 +76,36 @@ def test_a_foot_in_the_air_does_not_skate() -> None:
     found = foot_skating(batch, lengths, skeleton=SKELETON, fps=FPS)
     torch.testing.assert_close(found.ratio, torch.zeros(2))
     torch.testing.assert_close(found.speed, torch.zeros(2), atol=1e-6, rtol=0)
+
+
+def gmd_by_hand(clip: Tensor) -> float:
+    """The skating ratio of GMD in plain loops over a clip (T, J, 3)."""
+    steps, slides = len(clip) - 1, set()
+    for toes in (JOINT["left_foot"], JOINT["right_foot"]):
+        way = [[float(clip[t, toes, axis]) for axis in range(3)] for t in range(len(clip))]
+        speeds = [FPS * math.hypot(way[t + 1][0] - way[t][0], way[t + 1][2] - way[t][2]) for t in range(steps)]
+        for t in range(steps):
+            mean = sum(speeds[at] for at in range(t - 2, t + 3) if 0 <= at < steps) / 5
+            if way[t][1] < 0.05 and way[t + 1][1] < 0.05 and speeds[t] > 0.5 and mean > 0.5:
+                slides.add(t)
+    return len(slides) / steps
+
+
+def test_skating_as_gmd_counts_it() -> None:
+    draw = torch.Generator().manual_seed(0)
+    steps = torch.randn(23, 1, 3, generator=draw) * torch.tensor([0.03, 0.02, 0.03])
+    shaken = stand(23) + steps.cumsum(0) * torch.tensor([1.0, 0.0, 1.0]) + steps * torch.tensor([0.0, 1.0, 0.0])
+    clips = [stand(13), slide(stand(17), 1.2), slide(stand(21), 0.8, start=10), slide(stand(11), 0.2), shaken, stand(2)]
+    found = skating_gmd(*pad(*clips), skeleton=SKELETON, fps=FPS)
+    torch.testing.assert_close(found, torch.tensor([gmd_by_hand(clip) for clip in clips]))
+    assert found[0] == found[3] == 0
+    assert found[1] == 1
+    assert 0 < found[2] < 0.5
+    assert 0 < found[4] < 1
+    raised = [clip + torch.tensor([0.0, 0.3, 0.0]) for clip in clips]  # its heights are over the floor
+    torch.testing.assert_close(skating_gmd(*pad(*raised), skeleton=SKELETON, fps=FPS), torch.zeros(len(clips)))
+    again = skating_gmd(*pad(*raised), skeleton=SKELETON, fps=FPS, floor=0.3)
+    torch.testing.assert_close(again, found)
 
 
 def test_floor_by_hand() -> None:
@@ -225,6 +256,8 @@ def test_bad_input_ends_in_one_clear_line() -> None:
     chain = derive_skeleton("chain", ("a", "b", "c"), (-1, 0, 1), [(0, 0, 0), (0, 1, 0), (0, 1, 0)], contacts=())
     with pytest.raises(UserError, match="chain has no contact joints"):
         foot_skating(torch.zeros(1, 5, 3, 3), None, skeleton=chain, fps=FPS)
+    with pytest.raises(UserError, match="chain has no contact joints"):
+        skating_gmd(torch.zeros(1, 5, 3, 3), None, skeleton=chain, fps=FPS)
     with pytest.raises(UserError, match="chain has no legs or arms"):
         range_violations(torch.zeros(1, 5, 3, 3), None, skeleton=chain)
     with pytest.raises(ValueError, match=r"positions \(B, T, J, 3\)"):

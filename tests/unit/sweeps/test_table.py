@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scalemogen.errors import UserError
-from scalemogen.sweeps import Outcome, make_table, read_figures
+from scalemogen.sweeps import Outcome, make_table, read_figures, read_origin
 from scalemogen.sweeps.description import Metric
 from scalemogen.sweeps.intervals import mean_interval, pooled_spread, t_quantile
 
@@ -119,6 +119,22 @@ def test_json_and_csv_hold_every_run() -> None:
     assert [line["status"] for line in lines] == ["done"] * 5 + ["failed"]
     assert lines[1]["seed"] == "1"
     assert lines[3]["loss"] == ""
+
+
+def test_json_says_what_the_figures_of_a_run_depend_on(tmp_path: Path) -> None:
+    origin = {"commit": "abc+", "weights": {"tokenizer": "1", "ar": "2"}, "settings": {"guidance": 3.0}}
+    (tmp_path / "result.json").write_text(json.dumps({"figures": {"x": 1.0}, "origin": origin}))
+    assert read_origin(tmp_path) == origin
+    runs = [
+        Outcome("d0", {"a": 1}, "done", {"x": 1.0}, origin=read_origin(tmp_path)),
+        Outcome("d1", {"a": 2}, "done", {"x": 2.0}),
+    ]
+    content = json.loads(json.dumps(make_table("sweep", None, runs).to_dict()))
+    assert [run["origin"] for run in content["runs"]] == [origin, {}]
+    for text in ("", "[]", "{}", '{"origin": 3}'):
+        (tmp_path / "result.json").write_text(text)
+        assert read_origin(tmp_path) == {}
+    assert read_origin(tmp_path / "nowhere") == {}
 
 
 def test_figures_of_a_run(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from helpers.training import QUIET, STAGES, assert_equal_states, fit, options, read
-from scalemogen.checkpoints import load_checkpoint, load_folder
+from scalemogen.checkpoints import CHECKPOINT_KEY, load_checkpoint, load_folder
 from scalemogen.cli.main import main
 from scalemogen.data_modules import Synthetic
 from scalemogen.evaluation import load_evaluator
@@ -175,6 +175,22 @@ def test_a_checkpoint_of_another_network_or_of_other_data_is_refused(
     path = runs["tokenizer"] / "checkpoints" / "last.ckpt"
     common = [*options("tokenizer", base / "data"), *QUIET, f"--run={base / 'other'}", f"--ckpt_path={path}"]
     assert message in refused(capsys, ["tokenizer", "fit", *common, change])
+
+
+def test_a_checkpoint_of_before_places_could_be_switched_off_has_them(
+    runs: dict[str, Path], base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = read(runs["ar"] / "checkpoints" / "last.ckpt")
+    assert checkpoint[CHECKPOINT_KEY]["ar"].pop("places") is True
+    path = base / "before.ckpt"
+    torch.save(checkpoint, path)
+    assert load_checkpoint(path).ar is not None
+    common = [*options("ar", base / "data"), *QUIET, *EPOCHS, f"--model.tokenizer={runs['tokenizer'] / 'model'}"]
+    common += [f"--run={base / 'before'}", f"--ckpt_path={path}"]
+    assert "ar.places is True in one and False in the other" in refused(
+        capsys, ["ar", "fit", *common, "--model.places=false"]
+    )
+    assert main(["ar", "fit", *common]) == 0
 
 
 def test_a_tokenizer_of_other_data_is_refused(

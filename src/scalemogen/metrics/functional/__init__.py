@@ -27,6 +27,7 @@ from scalemogen.metrics.functional.plausibility import (
     foot_skating,
     jitter,
     rotation_position_gap,
+    skating_gmd,
 )
 from scalemogen.metrics.functional.preservation import Preservation, joint_angles, skeleton_preservation
 from scalemogen.metrics.functional.ranges import RANGES, HingeAngles, hinge_angles, range_violations
@@ -103,6 +104,7 @@ __all__ = [
     "rotation_error",
     "rotation_position_gap",
     "segment_distance",
+    "skating_gmd",
     "skeleton_preservation",
     "trajectory_descriptor",
 ]
