@@ -20,7 +20,7 @@ SCALEMOGEN := $(BIN)/scalemogen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo train-tokenizer train-ar train-evaluator evaluate sweep smoke test test-slow test-parity bench lint types wheel clean
+.PHONY: help install demo train-tokenizer train-ar train-evaluator evaluate sweep smoke test test-slow test-parity bench docs lint types wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ test-slow: $(READY) ## the slow tests
 
 test-parity: $(READY) ## every fixture of the reference implementation in SCALEMOGEN_REFERENCE (../shared/reference)
 	@SCALEMOGEN_REQUIRE_REFERENCE=1 $(PYTEST) tests/parity $(ARGS)
+
+docs: $(READY) ## check the docs: links, recipes, targets, and their commands on small models
+	@$(PYTEST) tests/style/test_docs.py tests/smoke/test_use_page.py tests/smoke/test_python_pages.py $(ARGS)
 
 bench: $(READY) ## speed and memory of stores and loaders on this machine: medians
 	@OMP_NUM_THREADS=1 $(SCALEMOGEN) bench $(ARGS)
