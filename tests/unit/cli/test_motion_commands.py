@@ -59,7 +59,7 @@ def test_generate_writes_what_python_makes(folder: Path, tmp_path: Path, capsys:
 
 
 def test_generate_many(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "texts.txt").write_text("a person jumps\n\n  a person waves \n", encoding="utf-8")
+    (tmp_path / "texts.txt").write_text("# three\na person jumps\n\n  a person waves \n  # done\n", encoding="utf-8")
     arguments = ["--text", "a person walks", "--texts", str(tmp_path / "texts.txt"), "--seconds", "0.5", "1", "0.8"]
     outs = [str(tmp_path / "m.npz"), str(tmp_path / "page.html")]
     assert main(["generate", "--model", str(folder), *arguments, "--json", "--out", *outs]) == 0

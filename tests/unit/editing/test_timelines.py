@@ -162,7 +162,7 @@ def test_more_bad_requests(model: TextToMotion) -> None:
         model.stitch([], 2.0)
     with pytest.raises(UserError, match="sentence 2 of 2 is empty"):
         model.stitch([TEXT, ""], 2.0)
-    with pytest.raises(UserError, match="2 lengths for 1 sentences"):
+    with pytest.raises(UserError, match="2 lengths for 1 sentence;"):
         model.stitch([TEXT], [2.0, 3.0])
     with pytest.raises(UserError, match="gamma is 9; it counts scales"):
         model.vary(make_motion(), TEXT, keep_scales=9)
