@@ -1,4 +1,4 @@
-"""docs/use.md, docs/export.md: all command lines of a page run, one after the other as for a newcomer, on a tiny model."""
+"""docs/use.md, docs/export.md: all command lines of a page run, in order as for a newcomer, on a tiny model."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def test_what_is_no_motion_is_refused(given: Any, model: TextToMotion) -> None:
         lambda: model.prolong(given, "a person walks", 1.0),
         lambda: model.vary(given, "a person walks"),
     ):
-        with pytest.raises(UserError, match="is no motion; read a file with .*read_motion"):
+        with pytest.raises(UserError, match=r"is no motion; read a file with .*read_motion"):
             ask()
 
 

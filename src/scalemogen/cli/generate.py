@@ -33,9 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", required=True, metavar="FOLDER", help="model folder that stage 2 wrote")
     parser.add_argument("--text", action="append", default=[], metavar="SENTENCE", help="may be given several times")
-    parser.add_argument(
-        "--texts", type=Path, metavar="FILE", help="text file, one sentence a line; # begins a comment line"
-    )
+    parser.add_argument("--texts", type=Path, metavar="FILE", help="text file, a sentence a line; # begins a comment")
     parser.add_argument(
         "--seconds", type=float, nargs="+", default=[4.0], metavar="S", help="one for all or one each (default: 4)"
     )

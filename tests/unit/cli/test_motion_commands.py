@@ -199,7 +199,7 @@ def test_export_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     (tmp_path / "cut.bvh").write_text("HIERARCHY\nROOT a\n{\n")
     assert "which format?" in refused(capsys, "export", source)
     assert "invalid choice: 'fbx'" in refused(capsys, "export", source, "--to", "fbx")
-    assert "would overwrite" in refused(capsys, "export", source, "--to", "npz")
+    assert "would be written over" in refused(capsys, "export", source, "--to", "npz")
     assert "different formats" in refused(capsys, "export", source, "--to", "bvh", "--out", tmp_path / "b.gif")
     assert "cannot read '.txt'" in refused(capsys, "export", tmp_path / "a.txt", "--to", "bvh")
     assert "cut.bvh" in refused(capsys, "export", tmp_path / "cut.bvh", "--to", "npz")
