@@ -221,6 +221,8 @@ def load_model(path: str | Path) -> Bundle:
         return load_checkpoint(path)
     if not path.is_dir():
         raise UserError(f"{path}: no such model folder or checkpoint (a run's folder has model/ and checkpoints/)")
+    if not (path / DESCRIPTION).is_file() and (path / "model" / DESCRIPTION).is_file():
+        raise UserError(f"{path} is no model folder: it has no {DESCRIPTION}; did you mean {path / 'model'}?")
     return load_folder(path)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -107,19 +109,99 @@ def test_generated_motion_is_rigid(model: TextToMotion) -> None:
         ({"seconds": None, "frames": -4}, "-4 frames: this model makes"),
         ({"seconds": None}, "either seconds or frames"),
         ({"frames": 8}, "either seconds or frames"),
-        ({"seconds": [1.0, 1.0]}, "2 lengths for 1 sentences"),
-        ({"seed": [1, 2]}, "2 seeds for 1 sentences"),
+        ({"seconds": [1.0, 1.0]}, "2 lengths for 1 sentence;"),
+        ({"seed": [1, 2]}, "2 seeds for 1 sentence;"),
         ({"seed": -1}, "seed -1"),
         ({"seed": 2**32}, "seed 4294967296"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"guidance": -1.0}, "guidance is -1"),
         ({"temperature": 0.0}, "temperature is 0"),
         ({"text": "walk " * 500}, "too long"),
+        ({"text": None}, "None is no sentence"),
+        ({"text": ["a", 3]}, "3 is no sentence"),
+        ({"seconds": "3"}, "seconds is '3'; give a number"),
+        ({"seconds": [1.0, None]}, "seconds is None"),
+        ({"seconds": None, "frames": 20.7}, "frames is 20.7; give a whole number"),
+        ({"seed": None}, "seed is None; give a whole number"),
+        ({"seed": "7"}, "seed is '7'"),
+        ({"batch_size": "8"}, "batch_size is 8"),
+        ({"guidance": "3"}, "guidance is '3'; give one number"),
+        ({"temperature": [0.9, None, 1]}, "temperature is None; give one number"),
     ],
 )
 def test_bad_requests_are_refused(options: dict[str, Any], message: str, model: TextToMotion) -> None:
     with pytest.raises(UserError, match=message):
         model.generate(**{"text": "a person walks", "seconds": 1.0, **options})
+
+
+def test_numbers_of_numpy_are_numbers(model: TextToMotion) -> None:
+    plain = model.generate("a person walks", seconds=1.0, seed=3, guidance=2.0)
+    same = model.generate(
+        "a person walks", seconds=np.float32(1.0), seed=np.int64(3), guidance=np.float64(2.0), batch_size=np.int64(4)
+    )
+    torch.testing.assert_close(same.positions, plain.positions)
+    assert model.generate(["a", "b"], frames=np.array([8, 12]), seed=np.array([1, 2]))[1].frames == 12
+
+
+@pytest.mark.parametrize("given", ["walk.bvh", Path("walk.bvh"), None, torch.zeros(3)])
+def test_what_is_no_motion_is_refused(given: Any, model: TextToMotion) -> None:
+    for ask in (
+        lambda: model.reconstruct(given),
+        lambda: model.edit(given, "a person walks"),
+        lambda: model.prolong(given, "a person walks", 1.0),
+        lambda: model.vary(given, "a person walks"),
+    ):
+        with pytest.raises(UserError, match=r"is no motion; read a file with .*read_motion"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda model, motion: model.edit(motion, None), "None is no sentence"),
+        (lambda model, motion: model.edit(motion, "a", frames=(20,)), r"\(20,\) is no range of frames"),
+        (lambda model, motion: model.edit(motion, "a", frames=(2.5, 8)), "is no range of frames"),
+        (lambda model, motion: model.edit(motion, "a", frames="2:8"), "'2:8' is no range of frames"),
+        (lambda model, motion: model.edit(motion, "a", seed=None), "seed is None"),
+        (lambda model, motion: model.inbetween(motion, "a", keep=(0, 20)), "0 is no range of frames; give"),
+        (lambda model, motion: model.inbetween(motion, "a", keep=3), "3 is no range of frames; give"),
+        (lambda model, motion: model.prolong(motion, "a", 601), "601 seconds: what is made .* lasts 0.20 to 600.00 s"),
+        (lambda model, motion: model.bridge(motion, motion, "a", 1e9), "1e.09 seconds: what is made .* 600.00 seconds"),
+        (lambda model, motion: model.vary(motion, "a", 2.5), "2.5 variations"),
+        (lambda model, motion: motion.slice(0, 99), "frames 0:99 are not in the motion, which has frames 0:23"),
+    ],
+)
+def test_bad_changes_are_refused(ask: Callable[..., object], message: str, model: TextToMotion) -> None:
+    with pytest.raises(UserError, match=message):
+        ask(model, make_motion(frames=23))
+
+
+def test_one_part_needs_no_list(model: TextToMotion) -> None:
+    one, listed = (
+        model.edit(make_motion(frames=23), "a person waves", parts=parts, strength="full")
+        for parts in ("left arm", ["left arm"])
+    )
+    torch.testing.assert_close(one.positions, listed.positions)
+
+
+@pytest.mark.parametrize("device", ["gpu", None, "cuda:99", "cuda"])
+def test_devices_that_are_not_there_are_refused(device: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="device"):
+        TextToMotion.from_pretrained(folder, device=device)
+    assert TextToMotion.from_pretrained(folder, device="auto").device.type == "cpu"
+
+
+def test_the_folder_above_a_model_is_told_from_it(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "model").symlink_to(folder)
+    with pytest.raises(UserError, match=r"did you mean .*/model\?"):
+        TextToMotion.from_pretrained(tmp_path)
+
+
+def test_words_that_the_model_cannot_know(model: TextToMotion, tmp_path: Path) -> None:
+    assert model.unknown_words(["a person xyzzy left", "xyzzy, plugh"]) == ["xyzzy", "plugh"]
+    assert TextToMotion.from_pretrained(make_model(tmp_path / "t", "tokenizer")).unknown_words(["xyzzy"]) == []
 
 
 def test_limits_are_allowed(model: TextToMotion) -> None:

@@ -10,14 +10,9 @@ from pathlib import Path
 
 import yaml
 
-from scalemogen.cli import evaluate
 from scalemogen.cli.parser import Parser
-from scalemogen.cli.stages import main as run_stage
-from scalemogen.data_modules import Loading, Synthetic
 from scalemogen.errors import UserError
-from scalemogen.export import contact_sheet, gallery
 from scalemogen.files import atomic_path
-from scalemogen.pipeline import TextToMotion
 
 SENTENCES = (
     ("a person walks forward", 4.0),
@@ -54,6 +49,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Train, generate, measure, and print the path of the page last."""
+    from scalemogen.cli import evaluate  # these load torch and Lightning, which --help does not need
+    from scalemogen.cli.stages import main as run_stage
+    from scalemogen.export import contact_sheet, gallery
+    from scalemogen.pipeline import TextToMotion
+
     out: Path = args.out
     if out.is_file():
         raise UserError(f"{out} is a file; name a folder")
@@ -95,5 +95,7 @@ def recipe(stage: str) -> Path:
 
 def store_path(root: str) -> Path:
     """Return the folder of the demo's data."""
+    from scalemogen.data_modules import Loading, Synthetic  # load Lightning
+
     options = yaml.safe_load(recipe("ar").read_text())["data"]["init_args"]
     return Synthetic(**{**options, "root": root, "loading": Loading(**options["loading"])}).path

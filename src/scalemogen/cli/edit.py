@@ -6,13 +6,13 @@ import argparse
 import json
 from pathlib import Path
 
-from scalemogen.cli.devices import choose_device
-from scalemogen.cli.options import add_model_options, frame_range
+from scalemogen.cli.options import add_model_options, frame_range, warn_of_unknown_words
 from scalemogen.cli.outputs import at_rate, check_outputs, write_beside
 from scalemogen.cli.parser import Parser
 from scalemogen.editing import STRENGTHS, EditRequest
 from scalemogen.export import read_motion
 from scalemogen.pipeline import TextToMotion
+from scalemogen.pipeline.devices import choose_device
 
 EXAMPLE = """example:
   scalemogen edit walk.bvh --model runs/demo/model --text "a person waves with the left hand" \\
@@ -72,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     (edited,) = model.edit_with_report(
         [motion], [request], guidance=args.guidance, temperature=args.temperature, clean=args.clean
     )
+    warn_of_unknown_words(model, [args.text, args.source_text or ""])
     original, result = at_rate([edited.original, edited.motion], args.fps)
     for path in args.out:
         write_beside(original, result, ("original", args.text), path)

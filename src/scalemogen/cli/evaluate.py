@@ -17,7 +17,6 @@ import torch
 import torch.distributed as dist
 
 from scalemogen.checkpoints import load_model
-from scalemogen.cli.devices import DEVICES, choose_device
 from scalemogen.cli.parser import Parser
 from scalemogen.cli.stores import open_store
 from scalemogen.data_modules import MotionStore
@@ -46,6 +45,7 @@ from scalemogen.evaluation import (
     summary,
 )
 from scalemogen.files import atomic_path
+from scalemogen.pipeline.devices import DEVICES, choose_device
 
 EVALUATORS, RESULTS = Path("runs/evaluator"), Path("runs/evaluate")
 """Where `make train-evaluator` leaves its runs, and `make evaluate` its results."""

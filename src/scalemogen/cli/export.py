@@ -15,7 +15,6 @@ from scalemogen.cli.outputs import SHEET, at_rate, check_outputs, write_each
 from scalemogen.cli.parser import Parser
 from scalemogen.errors import UserError
 from scalemogen.export import FORMATS, read_motion, write_bvh, write_bvh_like
-from scalemogen.metrics.functional import foot_skating
 from scalemogen.motion import Motion
 from scalemogen.motion.rest import reposed, t_pose
 
@@ -27,7 +26,7 @@ UNITS = {"cm": 100.0, "m": 1.0}
 EXAMPLE = """example:
   scalemogen export walk.bvh --to mp4
   scalemogen export wave.npz --to bvh --rest t-pose --unit m
-  scalemogen export edited.npz --out edited.bvh --rest source --like walk.bvh"""
+  scalemogen export walk.npz --out walk-again.bvh --rest source --like walk.bvh"""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -105,6 +104,8 @@ def _clean(motion: Motion, path: Path) -> Motion:
 
 
 def _sliding(motion: Motion) -> str:
+    from scalemogen.metrics.functional import foot_skating  # loads torchmetrics, which --help does not need
+
     ratio = float(foot_skating(motion.positions[None], None, skeleton=motion.skeleton, fps=motion.fps).ratio)
     return "none" if math.isnan(ratio) else f"{ratio:.0%}"  # none stands
 

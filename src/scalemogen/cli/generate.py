@@ -8,14 +8,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scalemogen.cli.devices import DEVICES, choose_device
-from scalemogen.cli.options import add_finish
+from scalemogen.cli.options import add_finish, warn_of_unknown_words
 from scalemogen.cli.outputs import at_rate, check_outputs, write_each
 from scalemogen.cli.parser import Parser
 from scalemogen.errors import UserError
 from scalemogen.export import TokenPyramid, split_tokens
 from scalemogen.motion import Motion
 from scalemogen.pipeline import TextToMotion
+from scalemogen.pipeline.devices import DEVICES, choose_device
 from scalemogen.sampling import keeping_tokens
 
 EXAMPLE = """example:
@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", required=True, metavar="FOLDER", help="model folder that stage 2 wrote")
     parser.add_argument("--text", action="append", default=[], metavar="SENTENCE", help="may be given several times")
-    parser.add_argument("--texts", type=Path, metavar="FILE", help="text file, one sentence a line")
+    parser.add_argument("--texts", type=Path, metavar="FILE", help="text file, a sentence a line; # begins a comment")
     parser.add_argument(
         "--seconds", type=float, nargs="+", default=[4.0], metavar="S", help="one for all or one each (default: 4)"
     )
@@ -77,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
             clean=args.clean,
         )
     taken = time.perf_counter() - started
+    warn_of_unknown_words(model, texts)
     tokens = _in_order(split_tokens(model.spec, batches, model.facts.fps), motions)
     motions = at_rate(motions, args.fps)
     files = [str(written) for path in args.out for written in write_each(motions, texts, path, tokens)]
@@ -106,4 +107,4 @@ def _read_sentences(path: Path | None) -> list[str]:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not a UTF-8 text file: {error.reason} at byte {error.start}") from error
-    return [line.strip() for line in lines if line.strip()]
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from scalemogen.cli.devices import choose_device
-from scalemogen.cli.options import add_model_options, frame_range
+from scalemogen.cli.options import add_model_options, frame_range, warn_of_unknown_words
 from scalemogen.cli.outputs import check_outputs, write_made
 from scalemogen.cli.parser import Parser
 from scalemogen.errors import UserError
 from scalemogen.export import read_motion
 from scalemogen.pipeline import TextToMotion
+from scalemogen.pipeline.devices import choose_device
 
 EXAMPLE = """example:
   scalemogen inbetween walk.bvh --keep 0:20,60:80 --model runs/demo/model --text "a person jumps" --out jump.bvh
@@ -56,5 +56,6 @@ def run(args: argparse.Namespace) -> int:
         made = model.inbetween(first, args.text, keep, **options)
     else:
         made = model.bridge(first, others[0], args.text, args.seconds, **options)
+    warn_of_unknown_words(model, [args.text])
     write_made([made], [args.text], args)
     return 0

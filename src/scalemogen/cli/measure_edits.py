@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 
 from scalemogen.checkpoints import load_model
-from scalemogen.cli.devices import DEVICES, choose_device
 from scalemogen.cli.parser import Parser
 from scalemogen.cli.stores import open_store
 from scalemogen.errors import UserError
@@ -25,6 +24,7 @@ from scalemogen.evaluation import (
 )
 from scalemogen.files import atomic_path
 from scalemogen.pipeline import TextToMotion
+from scalemogen.pipeline.devices import DEVICES, choose_device
 
 EXAMPLE = """example:
   scalemogen measure-edits --model runs/demo/model --data data/STORE --split test --clips 50 \\

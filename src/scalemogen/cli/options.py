@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from scalemogen.cli.devices import DEVICES
 from scalemogen.errors import UserError
+from scalemogen.pipeline.devices import DEVICES
+
+if TYPE_CHECKING:
+    from scalemogen.pipeline import TextToMotion  # takes a second to import; `export` shares only --fps
 
 FASTEST = 1000
 """Most frames per second that a file can be asked for."""
@@ -54,6 +60,14 @@ def add_model_options(parser: argparse.ArgumentParser, outputs: str) -> None:
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
     parser.add_argument("--out", type=Path, nargs="+", required=True, metavar="FILE", help=outputs)
     parser.add_argument("--json", action="store_true", help="print what was made as JSON")
+
+
+def warn_of_unknown_words(model: TextToMotion, texts: Sequence[str]) -> None:
+    """Print a line on stderr that names the words which the model was not trained on, if there are any."""
+    unknown = model.unknown_words(texts)
+    if unknown:
+        words = ", ".join(unknown)
+        print(f"scalemogen: warning: the model was not trained on these words: {words}", file=sys.stderr)
 
 
 def frame_range(text: str) -> tuple[int, int]:

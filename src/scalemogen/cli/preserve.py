@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from scalemogen.checkpoints import load_model
-from scalemogen.cli.devices import DEVICES, choose_device
 from scalemogen.cli.parser import Parser
 from scalemogen.cli.stores import open_store
 from scalemogen.data_modules import MotionStore
@@ -28,6 +27,7 @@ from scalemogen.evaluation import (
     preservation_report,
 )
 from scalemogen.files import atomic_path
+from scalemogen.pipeline.devices import DEVICES, choose_device
 
 EXAMPLE = """example:
   scalemogen preserve --model inner-to-outer=runs/tokenizer/A/model --model flat=runs/tokenizer/B/model \\

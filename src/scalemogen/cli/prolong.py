@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from scalemogen.cli.devices import choose_device
-from scalemogen.cli.options import add_model_options
+from scalemogen.cli.options import add_model_options, warn_of_unknown_words
 from scalemogen.cli.outputs import check_outputs, write_made
 from scalemogen.cli.parser import Parser
 from scalemogen.export import read_motion
 from scalemogen.pipeline import TextToMotion
+from scalemogen.pipeline.devices import choose_device
 
 EXAMPLE = """example:
   scalemogen prolong walk.bvh --seconds 10 --model runs/demo/model --text "a person walks forward" --out long.bvh"""
@@ -49,5 +49,6 @@ def run(args: argparse.Namespace) -> int:
         temperature=args.temperature,
         clean=args.clean,
     )
+    warn_of_unknown_words(model, [args.text])
     write_made([made], [args.text], args)
     return 0

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from scalemogen.cli.devices import DEVICES, choose_device
 from scalemogen.cli.parser import Parser
 from scalemogen.cli.stores import open_store
 from scalemogen.data_modules import MotionStore
@@ -36,6 +35,7 @@ from scalemogen.files import atomic_path, digest_bytes
 from scalemogen.metrics.functional import trajectory_descriptor
 from scalemogen.motion import Motion
 from scalemogen.pipeline import TextToMotion
+from scalemogen.pipeline.devices import DEVICES, choose_device
 
 EXAMPLE = """example:
   scalemogen recognise --model runs/bandai/model --data data/bandai --split test --per-action 5 --out report"""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from scalemogen.cli.devices import DEVICES, choose_device
 from scalemogen.cli.outputs import check_outputs, write_beside
 from scalemogen.cli.parser import Parser
 from scalemogen.errors import UserError
@@ -16,10 +15,11 @@ from scalemogen.export import read_motion
 from scalemogen.metrics.functional import mpjpe_root_aligned, mpjpe_world
 from scalemogen.motion import Motion, get_layout
 from scalemogen.pipeline import TextToMotion
+from scalemogen.pipeline.devices import DEVICES, choose_device
 
 EXAMPLE = """example:
   scalemogen reconstruct --model runs/demo/model --motion walk.bvh --out both.html
-  scalemogen reconstruct --model runs/demo/model --data data/synthetic --id 000123 --out both.mp4 --json"""
+  scalemogen reconstruct --model runs/demo/model --data data/tiny --id 000000 --out both.mp4 --json"""
 MILLIMETRES = 1000.0
 
 

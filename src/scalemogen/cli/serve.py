@@ -7,9 +7,9 @@ import socket
 import sys
 from importlib.util import find_spec
 
-from scalemogen.cli.devices import DEVICES, choose_device
 from scalemogen.cli.parser import Parser
 from scalemogen.errors import UserError
+from scalemogen.pipeline.devices import DEVICES, choose_device
 
 EXAMPLE = """example:
   scalemogen serve --model runs/demo/model

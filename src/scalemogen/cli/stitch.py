@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from scalemogen.cli.devices import choose_device
-from scalemogen.cli.options import add_model_options
+from scalemogen.cli.options import add_model_options, warn_of_unknown_words
 from scalemogen.cli.outputs import check_outputs, write_made
 from scalemogen.cli.parser import Parser
 from scalemogen.pipeline import TextToMotion
+from scalemogen.pipeline.devices import choose_device
 
 EXAMPLE = """example:
   scalemogen stitch --model runs/demo/model --text "a person walks forward" --text "a person sits down" \\
@@ -43,5 +43,6 @@ def run(args: argparse.Namespace) -> int:
     made = model.stitch(
         args.text, seconds, seed=args.seed, guidance=args.guidance, temperature=args.temperature, clean=args.clean
     )
+    warn_of_unknown_words(model, args.text)
     write_made([made], [" / ".join(args.text)], args)
     return 0

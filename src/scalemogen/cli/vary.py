@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from scalemogen.cli.devices import choose_device
-from scalemogen.cli.options import add_model_options
+from scalemogen.cli.options import add_model_options, warn_of_unknown_words
 from scalemogen.cli.outputs import check_outputs, write_made
 from scalemogen.cli.parser import Parser
 from scalemogen.export import read_motion
 from scalemogen.pipeline import TextToMotion
+from scalemogen.pipeline.devices import choose_device
 
 EXAMPLE = """example:
   scalemogen vary wave.bvh --count 5 --model runs/demo/model --text "a person waves" --out waves.html waves.bvh"""
@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
         temperature=args.temperature,
         clean=args.clean,
     )
+    warn_of_unknown_words(model, [args.text])
     titles = [f"{args.text} ({number})" for number in range(1, len(made) + 1)]
     write_made(made, titles, args)
     return 0

@@ -22,8 +22,8 @@ def part_names(skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
     return names
 
 
-def part_numbers(skeleton: Skeleton, wanted: Sequence[str] | None) -> frozenset[int]:
-    """Return the numbers of the parts of these names; None = all parts.
+def part_numbers(skeleton: Skeleton, wanted: str | Sequence[str] | None) -> frozenset[int]:
+    """Return the numbers of the parts of this name or these names; None = all parts.
 
     Raises:
         UserError: an unknown name, or none at all; the message lists the names.
@@ -32,7 +32,7 @@ def part_numbers(skeleton: Skeleton, wanted: Sequence[str] | None) -> frozenset[
     if wanted is None:
         return frozenset(range(len(skeleton.parts)))
     found: set[int] = set()
-    for given in wanted:
+    for given in [wanted] if isinstance(wanted, str) else wanted:
         name = " ".join(given.lower().replace("_", " ").replace("-", " ").split())
         if name not in names:
             close = difflib.get_close_matches(name, names, n=1)

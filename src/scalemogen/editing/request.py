@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from types import MappingProxyType
 
 from scalemogen.errors import UserError
@@ -35,6 +35,17 @@ STRENGTHS: Mapping[str, Strength] = MappingProxyType(
 """Names for people. "medium" is the paper's γ = 3 of 11 and τ = 0.1; "full" keeps nothing inside the region."""
 
 
+def check_range(frames: object) -> None:
+    """Refuse what is no pair of whole numbers.
+
+    Raises:
+        UserError: saying what a range of frames is.
+    """
+    numbers = list(frames) if isinstance(frames, Sequence) else []
+    if len(numbers) != 2 or not all(isinstance(number, Integral) for number in numbers):
+        raise UserError(f"{frames!r} is no range of frames; give (first, after the last), such as (20, 60)")
+
+
 @dataclass(frozen=True)
 class EditRequest:
     """One edit.
@@ -54,7 +65,7 @@ class EditRequest:
             default it goes on from where the edited frames end.
 
     Raises:
-        UserError: an empty sentence, an unknown strength, τ out of range.
+        UserError: an empty sentence, an unknown strength, frames that are no range, γ or τ out of range.
     """
 
     text: str
@@ -69,14 +80,21 @@ class EditRequest:
     stay: bool = False
 
     def __post_init__(self) -> None:
+        for text in (self.text, "given" if self.source_text is None else self.source_text):
+            if not isinstance(text, str):
+                raise UserError(f"{text!r} is no sentence; give text")
         if not self.text.strip():
             raise UserError("the sentence is empty; say what the edited motion is to show")
         if self.source_text is not None and not self.source_text.strip():
             raise UserError("the sentence of the source is empty; leave it away if it is not known")
         if self.strength not in STRENGTHS:
             raise UserError(f"unknown strength '{self.strength}'; choose from {', '.join(STRENGTHS)}")
-        if self.tau is not None and not (math.isfinite(self.tau) and 0.0 <= self.tau <= 1.0):
-            raise UserError(f"tau is {self.tau:g}; a difference of probabilities lies in 0 to 1")
+        if self.frames is not None:
+            check_range(self.frames)
+        if self.gamma is not None and not isinstance(self.gamma, Integral):
+            raise UserError(f"gamma is {self.gamma!r}; it counts scales, so it must be a whole number")
+        if self.tau is not None and not (isinstance(self.tau, Real) and 0.0 <= self.tau <= 1.0):
+            raise UserError(f"tau is {self.tau}; a difference of probabilities lies in 0 to 1")
 
     def rule(self, scales: int) -> tuple[int, float | None]:
         """Return (γ, τ) for a model of K scales; τ None = every later bit is drawn without regard to the source."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -60,8 +61,11 @@ def align(motion: Motion, facts: DataFacts) -> Motion:
     Rotations that start from a T-pose are told from the skeleton's own rest pose instead; joints stay where they are.
 
     Raises:
-        UserError: the motion has other joints, or its rotations start from a rest pose that is neither of the two.
+        UserError: no motion; one of other joints; rotations that start from a rest pose that is neither of the two.
     """
+    if not isinstance(motion, Motion):
+        given = repr(motion) if isinstance(motion, str | Path) else f"this {type(motion).__name__}"
+        raise UserError(f"{given} is no motion; read a file with scalemogen.export.read_motion")
     own, skeleton = motion.skeleton, facts.skeleton
     if own.joints != skeleton.joints or own.parents != skeleton.parents:
         raise UserError(

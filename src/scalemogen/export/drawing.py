@@ -16,6 +16,8 @@ SHADOW, PATH, ARROW, INK, FAINT = (205, 209, 216), (120, 160, 150), (160, 166, 1
 
 BONE_WIDTH = 0.045
 FLOOR_MARGIN = 0.7
+FLOOR_LINES = 50
+"""Most lines of the floor's grid on either side of its middle, however large the body."""
 
 
 def draw_frame(figure: Figure, camera: Camera, frame: int, size: tuple[int, int]) -> Image.Image:
@@ -39,7 +41,18 @@ def draw_frame(figure: Figure, camera: Camera, frame: int, size: tuple[int, int]
 
 def write_text(image: Image.Image, place: tuple[float, float], text: str, points: int, faint: bool = False) -> None:
     """Write text onto an image, in place, with its upper left corner at a pixel."""
-    ImageDraw.Draw(image).text(place, text, font=font(points), fill=FAINT if faint else INK)
+    ImageDraw.Draw(image).text(place, drawable(text), font=font(points), fill=FAINT if faint else INK)
+
+
+def drawable(text: str) -> str:
+    """Return the text with a question mark for every character that the font does not have."""
+    return "".join(letter if _has_glyph(letter) else "?" for letter in text)
+
+
+@lru_cache(maxsize=4096)
+def _has_glyph(letter: str) -> bool:
+    """Return whether a character looks unlike one that no font has."""
+    return bytes(font(24).getmask(letter)) != bytes(font(24).getmask("\uffff"))
 
 
 def wrap_text(text: str, points: int, width: float, lines: int) -> list[str]:
@@ -125,14 +138,18 @@ def _flat(pixels: Array) -> list[float]:
 
 
 def _draw_floor(brush: _Brush, figure: Figure) -> None:
-    """Draw a disc around the camera's target with a line at every half metre of the world, so that travel is seen."""
+    """Draw a disc around the camera's target with a line at every half metre of the world, so that travel is seen.
+
+    Lines are farther apart where there would be too many.
+    """
     target, radius = brush.target * [1.0, 0.0, 1.0], brush.reach + FLOOR_MARGIN
     angles = np.linspace(0, 2 * np.pi, 65)
     ring = np.stack([np.cos(angles), np.zeros_like(angles), np.sin(angles)], axis=1)
+    step = max(0.5, radius / FLOOR_LINES)
     lift = np.array([0.0, figure.floor, 0.0])
     brush.polygon(target + radius * ring + lift, FLOOR)
     for axis, other in ((0, 2), (2, 0)):
-        for place in np.arange(np.ceil((target[axis] - radius) * 2), (target[axis] + radius) * 2) / 2:
+        for place in step * np.arange(np.ceil((target[axis] - radius) / step), (target[axis] + radius) / step):
             half = np.sqrt(max(radius**2 - (place - target[axis]) ** 2, 0.0))
             chord = np.stack([lift, lift])
             chord[:, axis] = place

@@ -62,8 +62,10 @@ def read_npz(path: str | Path) -> Motion:
     try:
         with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ARRAYS if name in file}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: not an NPZ file of plain arrays ({error})") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: damaged, or not an NPZ file of plain arrays") from error
     missing = [name for name in ARRAYS if name not in arrays]
     if missing or str(arrays["format"]) != FORMAT:
         lacks = f"; it lacks {', '.join(missing)}" if missing else ""

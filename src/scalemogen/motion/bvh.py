@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,12 @@ from scalemogen.skeletons import Skeleton, derive_skeleton
 
 Unit = Literal["auto", "m", "cm", "mm"]
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+
+UPRIGHT = math.cos(math.radians(30.0))
+"""A trunk and legs no farther than this from an axis stand along it."""
+
+ALWAYS = 0.9
+"""Share of the frames in which a body must stand along Z for the file to be one with Z up."""
 
 
 def read_bvh(
@@ -46,7 +53,7 @@ def read_bvh(
         name: what messages call the file; its path by default.
 
     Raises:
-        UserError: the file is missing, damaged or empty, or its joints are not the skeleton's.
+        UserError: the file is missing, damaged or empty, its joints are not the skeleton's, or Z is up in it.
     """
     if isinstance(source, bytes):
         label, data = name or "BVH data", source
@@ -62,6 +69,7 @@ def read_bvh(
         tree = tree.ordered_as(skeleton, label)
     tree = tree.scaled(_metres_per_unit(tree) if unit == "auto" else METRES[unit])
     motion = tree.to_motion(skeleton, _frame_rate(text.frame_time), Path(label).stem)
+    _refuse_z_up(motion, label)
     return motion if fps is None else motion.resample(fps)
 
 
@@ -179,6 +187,29 @@ class _Tree:
         positions = forward_kinematics(self.rotations, self.translations[:, 0], self.translations, self.parents)
         same = drift.numel() == 0 or bool(drift.max() < SAME_BONES)
         return Motion(skeleton, positions.float(), self.rotations.float(), fps, None if same else own)
+
+
+def _refuse_z_up(motion: Motion, label: str) -> None:
+    """Refuse a person who stands along Z all the time and stays there; one who lies, mostly does so for a while.
+
+    Both trunk and legs must: the trunk of an animal on four legs lies along Z. Who swims along Z, travels.
+
+    Raises:
+        UserError: Z is up, it seems.
+    """
+    joints, skeleton = motion.positions.double(), motion.skeleton
+    if not skeleton.contacts:
+        return
+    feet, shoulders = (joints[:, list(some)].mean(dim=1) for some in (skeleton.contacts, skeleton.facing[2:]))
+    legs, trunk = motion.root - feet, shoulders - motion.root
+    upright = [part[:, 2].abs() > UPRIGHT * torch.linalg.vector_norm(part, dim=-1) for part in (legs, trunk)]
+    along = upright[0] & upright[1] & (legs[:, 2] * trunk[:, 2] > 0)
+    tall = torch.linalg.vector_norm(shoulders - feet, dim=-1).median()
+    if along.double().mean() >= ALWAYS and _travel(motion.root[:, 2:]) < tall:
+        raise UserError(
+            f"{label}: this file seems to have Z up: the body stands along Z; Y must be up."
+            " Turn it by -90 degrees about X, so that x, y, z become x, z, -y, and give it again"
+        )
 
 
 def _travel(values: Tensor) -> Tensor:

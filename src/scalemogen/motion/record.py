@@ -114,10 +114,10 @@ class Motion:
         """Return frames start..stop-1.
 
         Raises:
-            ValueError: the range is empty or leaves the motion.
+            UserError: the range is empty or leaves the motion.
         """
         if not 0 <= start < stop <= self.frames:
-            raise ValueError(f"frames {start}..{stop} of a motion of {self.frames} frames")
+            raise UserError(f"frames {start}:{stop} are not in the motion, which has frames 0:{self.frames}")
         return replace(self, positions=self.positions[start:stop], rotations=self.rotations[start:stop])
 
     def resample(self, fps: float) -> Motion:

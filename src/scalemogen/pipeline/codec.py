@@ -15,6 +15,7 @@ from scalemogen.contracts import DataFacts, TokenSpec
 from scalemogen.editing import align
 from scalemogen.motion import Motion, Normaliser, get_layout
 from scalemogen.motion.rigid import make_all_rigid
+from scalemogen.pipeline.devices import choose_device
 
 
 class MotionCodec:
@@ -45,10 +46,15 @@ class MotionCodec:
     def from_pretrained(cls, path: str | Path, device: str | torch.device = "cpu") -> Self:
         """Load a model folder, or a checkpoint of training.
 
+        Args:
+            path: of the folder or file.
+            device: where to compute; "auto" takes the accelerator where there is one.
+
         Raises:
-            UserError: no such folder or file, no model in it, or a damaged one.
+            UserError: no such folder or file, no model in it, or a damaged one; a device that is not there.
         """
-        return cls(load_model(path), device)
+        chosen = choose_device(device)
+        return cls(load_model(path), chosen)
 
     @property
     def max_frames(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import overload
 
 import torch
@@ -60,6 +61,15 @@ class TextToMotion(MotionCodec):
     def sampling(self) -> dict[str, float]:
         """Guidance and temperature where none are given."""
         return self._sampling(None, None)
+
+    def unknown_words(self, texts: Sequence[str]) -> list[str]:
+        """Return the words of sentences that the model was not trained on, each once.
+
+        None where the text encoder is a pretrained one. A motion is made whatever the words; these say nothing to it.
+        """
+        encoder = self._bundle.text
+        found = [word for text in texts for word in encoder.unknown_words(text)] if encoder is not None else []
+        return list(dict.fromkeys(found))
 
     @overload
     def generate(
@@ -122,10 +132,10 @@ class TextToMotion(MotionCodec):
             UserError: the folder holds no text-to-motion model; an empty or too long sentence; a length outside the
                 limits; wrong numbers of lengths or seeds; guidance or temperature out of range.
         """
-        texts = [text] if isinstance(text, str) else list(text)
+        texts = [text] if isinstance(text, str) else text
         check_texts(texts)
-        if batch_size < 1:
-            raise UserError(f"batch_size is {batch_size}; it must be at least 1")
+        if not (isinstance(batch_size, Integral) and batch_size >= 1):
+            raise UserError(f"batch_size is {batch_size}; it must be a whole number of at least 1")
         lengths, seeds = self._lengths(len(texts), seconds, frames, self.max_frames), seed_each(len(texts), seed)
         requests = [Request(*request) for request in zip(texts, lengths, seeds, strict=True)]
         order = sorted(range(len(texts)), key=lambda row: -lengths[row])
@@ -144,7 +154,7 @@ class TextToMotion(MotionCodec):
         text: str,
         *,
         source_text: str | None = None,
-        parts: Sequence[str] | None = None,
+        parts: str | Sequence[str] | None = None,
         frames: tuple[int, int] | None = None,
         strength: str = "medium",
         seed: int = 0,
@@ -158,7 +168,7 @@ class TextToMotion(MotionCodec):
             motion: any motion of the model's joints, generated or from a file.
             text: what the result is to show.
             source_text: what the motion shows, if known.
-            parts: names of the body parts that may change ("right arm", "legs"); default: all.
+            parts: name or names of the body parts that may change ("right arm", "legs"); default: all.
             frames: (first, after the last) frame that may change; default: all.
             strength: "subtle", "medium", "strong" or "full", which draws everything that may change afresh.
             seed: of the random numbers.
@@ -176,7 +186,7 @@ class TextToMotion(MotionCodec):
         request = EditRequest(
             text=text,
             source_text=source_text,
-            parts=None if parts is None else tuple(parts),
+            parts=(parts,) if isinstance(parts, str) else None if parts is None else tuple(parts),
             frames=frames,
             strength=strength,
             seed=seed,
@@ -336,8 +346,8 @@ class TextToMotion(MotionCodec):
         Raises:
             UserError: a count or a number of scales out of range; see also `edit`.
         """
-        if count < 1:
-            raise UserError(f"{count} variations; ask for at least 1")
+        if not (isinstance(count, Integral) and count >= 1):
+            raise UserError(f"{count} variations; ask for a whole number of at least 1")
         studio = self._studio([text], seed, guidance, temperature, clean)
         takes, texts = [make_take(motion, self.facts)] * count, [text] * count
         return vary(studio, takes, texts, self._kept_scales(keep_scales), seed_each(count, seed))
@@ -396,7 +406,7 @@ class TextToMotion(MotionCodec):
 
     def _kept_scales(self, given: int | None) -> int:
         scales = len(self.spec.scales)
-        if given is not None and not 0 <= given <= scales:
+        if given is not None and not (isinstance(given, Integral) and 0 <= given <= scales):
             raise UserError(f"keep_scales is {given}; this model has {scales} scales, so 0 to {scales} can be kept")
         return scales // 2 if given is None else given
 
@@ -422,4 +432,5 @@ class TextToMotion(MotionCodec):
         """Return the frames of each motion; where it is made window by window, `longest` is not given."""
         fps = self.facts.fps
         most = round(LONGEST_SECONDS * fps) if longest is None else longest
-        return frames_each(count, seconds, frames, fps=fps, shortest=self.min_frames, longest=most)
+        made = {} if longest is not None else {"made": "what is made for a sentence lasts"}
+        return frames_each(count, seconds, frames, fps=fps, shortest=self.min_frames, longest=most, **made)

@@ -6,7 +6,8 @@ Axis letters: B batch, K scales, N_k time cells and G_k groups of scale k, D bit
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ def guidance_schedule(guidance: float | Sequence[float], scales: int) -> list[fl
     Raises:
         UserError: a negative or non-finite value, or a list of another length than K.
     """
-    if not isinstance(guidance, (int, float)):
+    if not isinstance(guidance, Real):
         return _checked("guidance", guidance, scales, least=0.0)
     (last,) = _checked("guidance", [guidance], 1, least=0.0)
     return [last * k / (scales - 1) for k in range(scales)] if scales > 1 else [last]
@@ -33,12 +34,14 @@ def temperature_schedule(temperature: float | Sequence[float], scales: int) -> l
     Raises:
         UserError: a value that is not above 0 (ask for the most probable bits instead), or a list of another length.
     """
-    if isinstance(temperature, (int, float)):
-        temperature = [temperature] * scales
-    return _checked("temperature", temperature, scales, least=1e-6)
+    values = [temperature] * scales if isinstance(temperature, Real) else temperature
+    return _checked("temperature", values, scales, least=1e-6)
 
 
-def _checked(name: str, values: Sequence[float], scales: int, least: float) -> list[float]:
+def _checked(name: str, given: object, scales: int, least: float) -> list[float]:
+    values = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    if wrong := [value for value in values if not isinstance(value, Real)]:
+        raise UserError(f"{name} is {wrong[0]!r}; give one number, or one for each of {scales} scales")
     if len(values) != scales:
         raise UserError(f"{name} has {len(values)} values; give one number or one value for each of {scales} scales")
     for value in values:

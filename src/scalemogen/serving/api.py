@@ -286,7 +286,7 @@ def _accepted(server: Server, name: str, response: Response) -> MotionStatus:
 
 def _status(server: Server, name: str) -> MotionStatus:
     piece, progress = server.find(name), server.desk.progress(name)
-    motion = piece.motion
+    motion, unknown = piece.motion, server.model.unknown_words([piece.text])
     return MotionStatus(
         id=name,
         state=piece.state,
@@ -301,6 +301,7 @@ def _status(server: Server, name: str) -> MotionStatus:
         seconds=None if motion is None else motion.seconds,
         report=piece.report,
         error=piece.error,
+        warning=f"the model was not trained on these words: {', '.join(unknown)}" if unknown else None,
     )
 
 

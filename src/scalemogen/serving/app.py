@@ -133,7 +133,7 @@ def _sentence(problem: dict[str, Any]) -> str:
     """Return one problem of validation as words."""
     if problem["type"] == "json_invalid":
         return f"the body is not JSON (at character {problem['loc'][-1]})"
-    if problem["type"] == "model_attributes_type":
+    if problem["type"] == "model_attributes_type" and len(problem["loc"]) == 1:
         return "the body must be a JSON object, sent with Content-Type: application/json"
     place = [str(step) for step in problem["loc"] if step != "body"]
     return f"{'.'.join(place)}: {problem['msg']}" if place else str(problem["msg"])

@@ -127,6 +127,7 @@ class MotionStatus(BaseModel):
     seconds: float | None
     report: Annotated[dict[str, Any] | None, Field(description="of an edit: share of bits kept, centimetres moved")]
     error: str | None
+    warning: Annotated[str | None, Field(description="words of `text` that the model was not trained on")] = None
 
 
 class PartInfo(BaseModel):

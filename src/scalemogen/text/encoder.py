@@ -109,6 +109,10 @@ class TextEncoder(nn.Module, ABC):
         """
         return [self._fit(caption, self.token_ids(printable(caption)), truncate) for caption in captions]
 
+    def unknown_words(self, caption: str) -> list[str]:
+        """Return the words of a caption that the encoder cannot know; none where it was trained on more than ours."""
+        return []
+
     def save(self, folder: str | Path) -> None:
         """Write `encoder.json`, and the weights if they are ours. A frozen encoder is saved by name and digest alone.
 

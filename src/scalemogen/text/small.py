@@ -12,7 +12,7 @@ from torch import Tensor
 from scalemogen.errors import UserError
 from scalemogen.files import digest_bytes, digest_json
 from scalemogen.text.encoder import TextEncoder
-from scalemogen.text.vocabulary import END, PAD, count_pieces, encode_pieces, train_sentencepiece
+from scalemogen.text.vocabulary import END, PAD, count_pieces, encode_pieces, train_sentencepiece, unknown_words
 
 
 @final
@@ -131,6 +131,10 @@ class SmallTextEncoder(TextEncoder):
         if not self._vocabulary:
             raise RuntimeError("the small text encoder has no vocabulary: call prepare(captions) or load a checkpoint")
         return encode_pieces(self._vocabulary, caption)
+
+    def unknown_words(self, caption: str) -> list[str]:
+        """Return the words of a caption that no training caption had; see `vocabulary.unknown_words`."""
+        return unknown_words(self._vocabulary, caption) if self._vocabulary else []
 
     def encode(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return features (B, S, E), differentiable."""

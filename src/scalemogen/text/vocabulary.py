@@ -6,6 +6,7 @@ Bytes are the whole state: they travel in checkpoints, compare, hash and pickle,
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -18,6 +19,8 @@ PAD, END, UNKNOWN = 0, 1, 2
 BYTES = 256  # byte pieces spell whatever the captions never had
 FOLDING = "nmt_nfkc_cf"  # Unicode variants and case
 REMEMBERED = 1 << 16  # captions whose pieces are kept; they come back every epoch
+WORDS = b"words of the training captions: "  # what the list of them begins with
+WORDS_FIELD = b"\xc2\x3e"  # protobuf's tag of bytes in field 1000, one of those that sentencepiece leaves to others
 
 
 def train_sentencepiece(captions: Iterable[str], vocab_size: int) -> bytes:
@@ -34,7 +37,8 @@ def train_sentencepiece(captions: Iterable[str], vocab_size: int) -> bytes:
         vocab_size: most pieces; fewer come out when the captions offer fewer.
 
     Returns:
-        The serialised model: piece 0 pads, 1 ends a sentence, 2 is unknown.
+        The serialised model: piece 0 pads, 1 ends a sentence, 2 is unknown. It ends with a list of all words of the
+        captions, in a field that sentencepiece passes over.
 
     Raises:
         UserError: no words in the captions, or `vocab_size` below the bytes and letters that must be in it.
@@ -63,7 +67,19 @@ def train_sentencepiece(captions: Iterable[str], vocab_size: int) -> bytes:
         num_threads=1,
         minloglevel=2,
     )
-    return model.getvalue()
+    words = WORDS + " ".join(sorted({word for line in lines for word in _words(line)})).encode()
+    return model.getvalue() + WORDS_FIELD + _varint(len(words)) + words
+
+
+def unknown_words(model: bytes, caption: str) -> list[str]:
+    """Return the words of a caption that no training caption had, folded, in order, each once.
+
+    Of a model that does not tell its words (one of an older version) these are those with a character that no caption
+    had. Pieces tell no more: letter by letter is how a small vocabulary spells rare words that it knows, too.
+    """
+    known = _known_words(model)
+    words = dict.fromkeys(_words(_one_line(caption)))
+    return [word for word in words if (word not in known if known else _has_bytes(model, word))]
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -87,6 +103,27 @@ def count_pieces(model: bytes) -> int:
 @lru_cache(maxsize=8)
 def _processor(model: bytes) -> SentencePieceProcessor:
     return SentencePieceProcessor(model_proto=model)
+
+
+@lru_cache(maxsize=8)
+def _known_words(model: bytes) -> frozenset[str]:
+    return frozenset(model.rpartition(WORDS)[2].decode().split() if WORDS in model else ())
+
+
+def _has_bytes(model: bytes, word: str) -> bool:
+    processor = _processor(model)
+    return any(processor.is_byte(piece) for piece in processor.encode(word))
+
+
+def _words(line: str) -> list[str]:
+    """Return the runs of letters and digits, folded."""
+    return re.findall(r"\w+", SentencePieceNormalizer(rule_name=FOLDING).normalize(line))
+
+
+def _varint(number: int) -> bytes:
+    """Return a number as protobuf writes it: 7 bits a byte, the lowest first."""
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
 
 
 def _one_line(caption: str) -> str:

@@ -103,6 +103,28 @@ def test_other_commands(
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["edit", "MOTION", "--strength", "full"],
+        ["generate", "--seconds", "1"],
+        ["inbetween", "MOTION", "--keep", "0:8"],
+        ["prolong", "MOTION", "--seconds", "1"],
+        ["stitch", "--seconds", "1"],
+        ["vary", "MOTION", "--count", "1"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_words_that_the_model_cannot_know_are_named(
+    folder: Path, motion: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    filled = [str(motion) if argument == "MOTION" else argument for argument in arguments]
+    for text, told in (("a person xyzzy, plugh xyzzy", "xyzzy, plugh"), ("a person jumps", "")):
+        assert main([*filled, "--text", text, "--model", str(folder), "--out", str(tmp_path / "a.npz")]) == 0
+        line = f"scalemogen: warning: the model was not trained on these words: {told}\n" if told else ""
+        assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["edit", "MOTION", "--text", ""], ["empty"]),
@@ -118,7 +140,7 @@ def test_other_commands(
         (["inbetween", "MOTION", "MOTION", "--text", TEXT, "--keep", "0:8"], ["2 motions given"]),
         (["inbetween", "MOTION", "--text", TEXT, "--keep", "all"], ["all"]),
         (["prolong", "MOTION", "--text", TEXT, "--seconds", "inf"], ["inf seconds"]),
-        (["stitch", "--text", TEXT, "--seconds", "1", "2"], ["2 lengths for 1 sentences"]),
+        (["stitch", "--text", TEXT, "--seconds", "1", "2"], ["2 lengths for 1 sentence;"]),
         (["vary", "MOTION", "--text", TEXT, "--count", "-1"], ["-1 variations"]),
     ],
 )

@@ -59,7 +59,7 @@ def test_generate_writes_what_python_makes(folder: Path, tmp_path: Path, capsys:
 
 
 def test_generate_many(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "texts.txt").write_text("a person jumps\n\n  a person waves \n", encoding="utf-8")
+    (tmp_path / "texts.txt").write_text("# three\na person jumps\n\n  a person waves \n  # done\n", encoding="utf-8")
     arguments = ["--text", "a person walks", "--texts", str(tmp_path / "texts.txt"), "--seconds", "0.5", "1", "0.8"]
     outs = [str(tmp_path / "m.npz"), str(tmp_path / "page.html")]
     assert main(["generate", "--model", str(folder), *arguments, "--json", "--out", *outs]) == 0
@@ -199,7 +199,7 @@ def test_export_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     (tmp_path / "cut.bvh").write_text("HIERARCHY\nROOT a\n{\n")
     assert "which format?" in refused(capsys, "export", source)
     assert "invalid choice: 'fbx'" in refused(capsys, "export", source, "--to", "fbx")
-    assert "would overwrite" in refused(capsys, "export", source, "--to", "npz")
+    assert "would be written over" in refused(capsys, "export", source, "--to", "npz")
     assert "different formats" in refused(capsys, "export", source, "--to", "bvh", "--out", tmp_path / "b.gif")
     assert "cannot read '.txt'" in refused(capsys, "export", tmp_path / "a.txt", "--to", "bvh")
     assert "cut.bvh" in refused(capsys, "export", tmp_path / "cut.bvh", "--to", "npz")

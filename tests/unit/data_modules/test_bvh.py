@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.motions import standing
 from helpers.stores import ORIGIN, bvh_text, write_table, write_takes, zip_folder
 from scalemogen.data_modules import BVH, Loading, MotionStore, Origin, Takes, build_bvh
 from scalemogen.data_modules.table import read_table
 from scalemogen.errors import UserError
-from scalemogen.motion import get_layout
+from scalemogen.motion import Motion, get_layout
 from scalemogen.skeletons import get_skeleton
 
 
@@ -98,6 +99,17 @@ def test_damaged_files_are_quarantined(tmp_path: Path) -> None:
         ("clip3", "unreadable file"),
     ]
     assert all("take" in record.detail for record in store.quarantine[2:])
+
+
+def test_a_file_with_z_up_is_quarantined(tmp_path: Path) -> None:
+    takes, table = write_takes(tmp_path)
+    person = standing(frames=40)
+    rotations = person.rotations.clone()
+    rotations[:, 0] = torch.tensor([0.5**0.5, 0.0, 0.0, 0.5**0.5])
+    Motion.from_rotations(person.skeleton, rotations, person.root, 20.0).save(takes / "take1.bvh")
+    store = build(tmp_path / "store", takes, table)
+    assert reasons(store) == [("clip1", "unreadable file")]
+    assert "seems to have Z up" in store.quarantine[0].detail
 
 
 def test_faults_of_the_table_are_quarantined(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_variations(model: TextToMotion) -> None:
         ("inbetween", (TEXT, [(0, 3)]), r"frames 0:3 are less than 0.20 seconds"),
         ("inbetween", (TEXT, [(20, 40)]), "frames 20:40 are not in the motion"),
         ("inbetween", ("", [(0, 9)]), "the sentence is empty"),
-        ("prolong", (TEXT, 0.0), "0 seconds: this model makes motions of 0.20 to 600.00 seconds"),
+        ("prolong", (TEXT, 0.0), "0 seconds: what is made for a sentence lasts 0.20 to 600.00 seconds"),
         ("prolong", (TEXT, float("nan")), "nan seconds"),
         ("bridge", (make_motion("kit"), TEXT, 1.0), "skeleton kit of 21 joints"),
         ("bridge", (make_motion(), TEXT, 1e9), "seconds"),
@@ -162,9 +162,9 @@ def test_more_bad_requests(model: TextToMotion) -> None:
         model.stitch([], 2.0)
     with pytest.raises(UserError, match="sentence 2 of 2 is empty"):
         model.stitch([TEXT, ""], 2.0)
-    with pytest.raises(UserError, match="2 lengths for 1 sentences"):
+    with pytest.raises(UserError, match="2 lengths for 1 sentence;"):
         model.stitch([TEXT], [2.0, 3.0])
-    with pytest.raises(UserError, match="gamma is 9; it counts scales"):
+    with pytest.raises(UserError, match="keep_scales is 9; this model has 3 scales"):
         model.vary(make_motion(), TEXT, keep_scales=9)
     with pytest.raises(UserError, match=r"a motion of 2.00 seconds; this model varies motions of at most 1.60"):
         model.vary(make_motion(frames=40), TEXT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from helpers.motions import make_motion, standing
 from scalemogen.errors import UserError
 from scalemogen.export import contact_sheet, film, gallery
 from scalemogen.export.camera import fit_camera, root_targets, steady_targets
-from scalemogen.export.drawing import draw_frame, wrap_text
+from scalemogen.export.drawing import draw_frame, drawable, wrap_text
 from scalemogen.export.figure import COLOURS, LEFT, MIDDLE, RIGHT, figure_of, sides_of
 from scalemogen.motion import Motion
 from scalemogen.skeletons import get_skeleton
@@ -119,6 +120,19 @@ def test_contact_sheet_has_a_row_for_each_motion(tmp_path: Path) -> None:
         contact_sheet(motions, ["one"], tmp_path / "b.png")
     with pytest.raises(UserError, match="cannot write"):
         contact_sheet(motions, ["", "", ""], "/proc/nowhere/b.png")
+
+
+def test_a_body_of_any_size_is_drawn_in_seconds() -> None:
+    motion = make_motion(frames=3)
+    figure = figure_of(replace(motion, positions=6e4 * motion.positions))
+    started = time.perf_counter()
+    draw_frame(figure, fit_camera(figure, steady_targets(figure), SIZE), 0, SIZE)
+    assert time.perf_counter() - started < 5
+
+
+def test_characters_without_a_glyph_are_question_marks() -> None:
+    assert drawable("a person, 3 …") == "a person, 3 …"
+    assert drawable("歩く a \U0001f600") == "?? a ?"
 
 
 def test_text_is_wrapped_and_cut() -> None:

@@ -13,9 +13,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from helpers.motions import standing
 from helpers.trees import Array, matrices, seeds, slow_kinematics
 from scalemogen.errors import UserError
-from scalemogen.motion import read_bvh
+from scalemogen.motion import Motion, read_bvh
 from scalemogen.motion.kinematics import forward_kinematics, global_rotations
 from scalemogen.skeletons import derive_skeleton, get_skeleton
 
@@ -225,6 +226,34 @@ def refused(text: bytes | str | Path, message: str, skeleton: str | None = None)
         read_bvh(text, get_skeleton(skeleton) if skeleton else None, name="clip.bvh")
     assert "\n" not in str(caught.value)
     assert str(caught.value).count("clip.bvh") == 1
+
+
+@pytest.mark.parametrize("turned", ["root", "bones"])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_file_with_z_up_is_refused(turned: str, known: bool, tmp_path: Path) -> None:
+    """A person who stands: the root is turned upright, or the rest pose itself has Z up."""
+    person = standing(frames=20)
+    skeleton, rotations, root = person.skeleton, person.rotations.double().clone(), person.root.double().clone()
+    assert read_bvh(person.save(tmp_path / "y.bvh")).frames == 20
+    up = torch.tensor([math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5)], dtype=torch.float64)
+    if turned == "root":
+        rotations[:, 0] = up
+    else:
+        offsets = tuple((x, -z, y) for x, y, z in skeleton.offsets)
+        skeleton = derive_skeleton("z", list(skeleton.joints), list(skeleton.parents), offsets)
+    path = Motion.from_rotations(skeleton, rotations, root[:, [0, 2, 1]], 20.0).save(tmp_path / "z.bvh")
+    with pytest.raises(UserError, match=r"z\.bvh: this file seems to have Z up: .*; Y must be up"):
+        read_bvh(path, get_skeleton("humanml3d") if known else None)
+
+
+def test_who_lies_only_for_a_while_or_moves_on_is_read(tmp_path: Path) -> None:
+    person = standing(frames=20)
+    rotations, root = person.rotations.double().clone(), person.root.double().clone()
+    rotations[:17, 0] = torch.tensor([math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5)], dtype=torch.float64)
+    read_bvh(Motion.from_rotations(person.skeleton, rotations, root, 20.0).save(tmp_path / "a.bvh"))
+    rotations[:, 0] = rotations[0, 0]
+    root[:, 2] = torch.linspace(0, 2, 20)
+    read_bvh(Motion.from_rotations(person.skeleton, rotations, root, 20.0).save(tmp_path / "b.bvh"))
 
 
 def test_bad_files_are_refused_in_one_line() -> None:

@@ -33,6 +33,13 @@ def test_a_motion_is_that_of_the_python_interface(serve: Serve, model: TextToMot
     np.testing.assert_allclose(positions(client, made["id"]), own.positions, atol=1e-5)
 
 
+def test_words_that_the_model_cannot_know_are_named(serve: Serve) -> None:
+    client = serve()
+    assert make(client, WALK)["warning"] is None
+    asked = {**WALK, "text": "a person xyzzy"}
+    assert make(client, asked)["warning"] == "the model was not trained on these words: xyzzy"
+
+
 def test_visitors_at_once_get_what_they_would_get_alone(serve: Serve, model: TextToMotion) -> None:
     """Whatever is computed together with a sentence, its seed gives its motion."""
     client = serve(batch=4)

@@ -13,7 +13,7 @@ from sentencepiece import SentencePieceProcessor
 from helpers.text import CAPTIONS, VOCABULARY
 from scalemogen.errors import UserError
 from scalemogen.text import train_sentencepiece
-from scalemogen.text.vocabulary import END, count_pieces, encode_pieces
+from scalemogen.text.vocabulary import END, WORDS_FIELD, count_pieces, encode_pieces, unknown_words
 
 NEEDED = 256 + 3 + 2  # bytes; padding, end and unknown; the letters "▁" and "a"
 
@@ -79,3 +79,18 @@ def test_the_empty_text_is_the_end_of_sentence() -> None:
 def test_damaged_bytes_are_refused() -> None:
     with pytest.raises(UserError, match="no sentencepiece model"):
         count_pieces(VOCABULARY[:100])
+
+
+def test_words_that_no_caption_had_are_named() -> None:
+    assert [word for caption in CAPTIONS for word in unknown_words(VOCABULARY, caption)] == []
+    asked = "A PERSON waves! xyzzy, plugh / \u6b69\u304f\u4eba \u2014 xyzzy"
+    assert unknown_words(VOCABULARY, asked) == ["xyzzy", "plugh", "\u6b69\u304f\u4eba"]
+    assert unknown_words(train_sentencepiece(["\uff37\uff21\uff2c\uff2b the dog's way"], 400), "Walk dog's") == []
+
+
+def test_the_list_of_words_does_not_change_the_pieces() -> None:
+    """Vocabularies of older versions have none; there a character that no caption had gives a word away."""
+    older = VOCABULARY.partition(WORDS_FIELD)[0]
+    assert len(older) < len(VOCABULARY)
+    assert encode_pieces(older, "a person waves") == encode_pieces(VOCABULARY, "a person waves")
+    assert unknown_words(older, "a person \u6b69\u304f") == ["\u6b69\u304f"]

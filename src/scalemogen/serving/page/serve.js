@@ -255,6 +255,7 @@ class Page {
     this.pending = asked;
     at("waiting").hidden = false;
     at("stage").scrollIntoView({ block: "nearest", behavior: "smooth" });
+    const warnings = new Set();
     for (let piece of pieces) {
       while (piece.state === "waiting" || piece.state === "working") {
         this.tell(piece);
@@ -263,10 +264,11 @@ class Page {
         piece = await api(`motions/${piece.id}`);
       }
       if (piece.state === "failed") throw new Error(piece.error);
+      if (piece.warning) warnings.add(piece.warning);
       await this.keep(piece);
       if (this.pending !== asked) return;
     }
-    this.say("");
+    this.say([...warnings].join("; "));
   }
 
   tell({ state, ahead, scale, scales }) {
