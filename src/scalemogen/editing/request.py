@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from types import MappingProxyType
+from typing import Any
 
 from scalemogen.errors import UserError
 
@@ -44,6 +45,21 @@ def check_range(frames: object) -> None:
     numbers = list(frames) if isinstance(frames, Sequence) else []
     if len(numbers) != 2 or not all(isinstance(number, Integral) for number in numbers):
         raise UserError(f"{frames!r} is no range of frames; give (first, after the last), such as (20, 60)")
+
+
+def check_ranges(several: object) -> None:
+    """Refuse what is no list of ranges of frames.
+
+    Raises:
+        UserError: see `check_range`.
+    """
+    for frames in several if isinstance(several, Sequence) else [several]:
+        check_range(frames)
+
+
+def _any(value: Any) -> Any:
+    """Return a value that may be of another type than it should."""
+    return value
 
 
 @dataclass(frozen=True)
@@ -91,9 +107,10 @@ class EditRequest:
             raise UserError(f"unknown strength '{self.strength}'; choose from {', '.join(STRENGTHS)}")
         if self.frames is not None:
             check_range(self.frames)
-        if self.gamma is not None and not isinstance(self.gamma, Integral):
+        gamma, tau = _any(self.gamma), _any(self.tau)
+        if gamma is not None and not isinstance(gamma, Integral):
             raise UserError(f"gamma is {self.gamma!r}; it counts scales, so it must be a whole number")
-        if self.tau is not None and not (isinstance(self.tau, Real) and 0.0 <= self.tau <= 1.0):
+        if tau is not None and not (isinstance(tau, Real) and 0.0 <= float(tau) <= 1.0):
             raise UserError(f"tau is {self.tau}; a difference of probabilities lies in 0 to 1")
 
     def rule(self, scales: int) -> tuple[int, float | None]:

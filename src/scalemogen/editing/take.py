@@ -63,9 +63,10 @@ def align(motion: Motion, facts: DataFacts) -> Motion:
     Raises:
         UserError: no motion; one of other joints; rotations that start from a rest pose that is neither of the two.
     """
-    if not isinstance(motion, Motion):
-        given = repr(motion) if isinstance(motion, str | Path) else f"this {type(motion).__name__}"
-        raise UserError(f"{given} is no motion; read a file with scalemogen.export.read_motion")
+    given: object = motion
+    if not isinstance(given, Motion):
+        name = repr(given) if isinstance(given, str | Path) else f"this {type(given).__name__}"
+        raise UserError(f"{name} is no motion; read a file with scalemogen.export.read_motion")
     own, skeleton = motion.skeleton, facts.skeleton
     if own.joints != skeleton.joints or own.parents != skeleton.parents:
         raise UserError(

@@ -10,7 +10,7 @@ from torch import Tensor
 from scalemogen.editing.blend import blend, joint_weights, runs_of
 from scalemogen.editing.editor import Window
 from scalemogen.editing.filling import Piece, fill
-from scalemogen.editing.request import check_range
+from scalemogen.editing.request import check_ranges
 from scalemogen.editing.studio import Studio
 from scalemogen.editing.take import Take, place, with_gaps
 from scalemogen.errors import UserError
@@ -25,9 +25,8 @@ def inbetween(studio: Studio, take: Take, text: str, keep: Sequence[tuple[int, i
             `Take.frames`.
     """
     known = torch.zeros(len(take.features), dtype=torch.bool)
-    for kept in keep if isinstance(keep, Sequence) else [keep]:
-        check_range(kept)
-        first, last = kept
+    check_ranges(keep)
+    for first, last in keep:
         start, stop = take.frames(first, last)
         if stop - start < studio.editor.frames_per_cell:
             least = studio.editor.frames_per_cell / studio.facts.fps

@@ -115,11 +115,16 @@ def list_numbers(name: str, given: object, whole: bool) -> list[Any]:
     Raises:
         UserError: it is neither, or not whole where it must be.
     """
-    values = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    values: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     for value in values:
         if not isinstance(value, Integral if whole else Real):
             raise UserError(f"{name} is {value!r}; give a {'whole ' if whole else ''}number, or several in a list")
     return [int(value) if whole else float(value) for value in values]
+
+
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number, Python's or numpy's."""
+    return isinstance(value, Integral)
 
 
 def _counted(things: Sequence[object], name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import overload
 
 import torch
@@ -27,7 +26,7 @@ from scalemogen.editing import (
 from scalemogen.errors import UserError
 from scalemogen.motion import Motion
 from scalemogen.pipeline.codec import MotionCodec
-from scalemogen.pipeline.requests import LONGEST_SECONDS, Request, check_texts, frames_each, seed_each
+from scalemogen.pipeline.requests import LONGEST_SECONDS, Request, check_texts, frames_each, is_whole, seed_each
 from scalemogen.sampling import generate, seeded_generators
 
 GUIDANCE, TEMPERATURE = 7.0, 1.3
@@ -134,7 +133,7 @@ class TextToMotion(MotionCodec):
         """
         texts = [text] if isinstance(text, str) else text
         check_texts(texts)
-        if not (isinstance(batch_size, Integral) and batch_size >= 1):
+        if not (is_whole(batch_size) and batch_size >= 1):
             raise UserError(f"batch_size is {batch_size}; it must be a whole number of at least 1")
         lengths, seeds = self._lengths(len(texts), seconds, frames, self.max_frames), seed_each(len(texts), seed)
         requests = [Request(*request) for request in zip(texts, lengths, seeds, strict=True)]
@@ -346,7 +345,7 @@ class TextToMotion(MotionCodec):
         Raises:
             UserError: a count or a number of scales out of range; see also `edit`.
         """
-        if not (isinstance(count, Integral) and count >= 1):
+        if not (is_whole(count) and count >= 1):
             raise UserError(f"{count} variations; ask for a whole number of at least 1")
         studio = self._studio([text], seed, guidance, temperature, clean)
         takes, texts = [make_take(motion, self.facts)] * count, [text] * count
@@ -406,7 +405,7 @@ class TextToMotion(MotionCodec):
 
     def _kept_scales(self, given: int | None) -> int:
         scales = len(self.spec.scales)
-        if given is not None and not (isinstance(given, Integral) and 0 <= given <= scales):
+        if given is not None and not (is_whole(given) and 0 <= given <= scales):
             raise UserError(f"keep_scales is {given}; this model has {scales} scales, so 0 to {scales} can be kept")
         return scales // 2 if given is None else given
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,7 +40,7 @@ def temperature_schedule(temperature: float | Sequence[float], scales: int) -> l
 
 
 def _checked(name: str, given: object, scales: int, least: float) -> list[float]:
-    values = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    values: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     if wrong := [value for value in values if not isinstance(value, Real)]:
         raise UserError(f"{name} is {wrong[0]!r}; give one number, or one for each of {scales} scales")
     if len(values) != scales:
