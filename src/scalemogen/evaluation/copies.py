@@ -1,195 +1,143 @@
-"""Whether motions are copies of training clips, and whether the check would see it if they were.
+"""Whether generated motions are copies of training clips: by the bits that they share with the clip most like them.
 
-A generated motion has passed the tokenizer's decoder, so what it is held against has passed it too: held-out clips of
-the split say how near a motion comes that copies nothing, training clips how near a true copy comes.
+A model that replays a clip replays its tokens. In joints that hardly shows, since the tokenizer's own error is as large
+as what lies between two takes of one action; in bits it does. Copies made for the purpose tell whether it would have
+been seen.
 
-Axis letters: Q motions, W frames of an opening, J joints.
+Axis letters: B, Q motions, R training windows, L tokens of the full grid, D bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
-from scalemogen.data_modules import MotionStore
-from scalemogen.evaluation.draws import Window, read_windows
-from scalemogen.evaluation.neighbours import TRAIN
+from scalemogen.contracts import TokenMaps, TokenSpec
+from scalemogen.evaluation.draws import Window
+from scalemogen.evaluation.neighbours import TRAIN, equal_windows
 from scalemogen.evaluation.samples import Batching, Samples
 from scalemogen.evaluation.subject import Subject
-from scalemogen.metrics.functional import nearest_segments, segment_distance
-from scalemogen.motion import FeatureLayout, get_layout
-from scalemogen.motion.rotations import turn_about_y
-
-OPENING_SECONDS = 3.0
-"""What is looked for: the beginning of a motion, all of it where it is shorter."""
-
-LEAST_SECONDS = 1.0
-"""Shorter motions are not judged: a second of walking or standing is found in many clips."""
-
-SAMPLES_PER_SECOND = 10.0
-"""Frames of an opening that are compared; every offset is tried all the same."""
+from scalemogen.scales import Pyramid
 
 NEAR = 0.01
-"""Share of reconstructed held-out clips that are as near to a training clip as counts as near."""
+"""Share of held-out clips that share as many bits with a training clip as counts as near."""
+
+CHANGED = 0.1
+"""Share of the bits of a training clip that are turned in the copies that are made for the purpose."""
 
 POWER = 0.5
-"""Share of true copies that must be near for the check to say anything."""
+"""Share of such copies that must be near for the check to say anything."""
 
-MOST = 512
-"""Motions of each kind that are looked for."""
+OVERLAP = 0.8
+"""Share of a motion's tokens that a training clip must have too to be compared with it."""
 
-PART = 256
-"""Offsets of a training clip that are tried at a time."""
+CHUNK = 512
+"""Training windows that are compared at a time."""
 
-PARTS = 16
-"""Parts of training clips in memory at a time."""
-
+BITS = "bits"
 GENERATED, HELD_OUT, COPIES = "generated", "held_out", "copies"
-OPENING, OPENING_FRAMES = "opening", "opening_frames"
-QUANTILES: Mapping[str, float] = {"least": 0.0, "5 %": 0.05, "median": 0.5, "95 %": 0.95}
-MILLIMETRES = 1000.0
+QUANTILES: Mapping[str, float] = {"5 %": 0.05, "median": 0.5, "95 %": 0.95, "most": 1.0}
 
 
-class CopySearch:
-    """Looks for the openings of motions in the training clips of a store.
+def signed_bits(maps: TokenMaps, spec: TokenSpec) -> Tensor:
+    """Return the bits of all scales (B, L D) int8, -1 and 1, 0 outside a motion, each in its place on the full grid."""
+    padded = []
+    for bits, valid, (cells, _) in zip(maps.bits, maps.valid, spec.sizes, strict=True):
+        signed = (2 * bits.to(torch.int8) - 1) * valid[:, :, None, None]
+        padded.append(nnf.pad(signed, (0, 0, 0, 0, 0, cells - signed.shape[1])))
+    return Pyramid.flatten(padded).flatten(1)
+
+
+class CopyCheck:
+    """Compares bits with those of the training clips of a store, which are tokenised when they are first needed.
 
     Args:
-        subject: the model, whose tokenizer reconstructs, and the store.
+        subject: the model, whose tokenizer it is, and the store.
         batching: how motions are put together.
     """
 
     def __init__(self, subject: Subject, batching: Batching) -> None:
-        facts = subject.store.facts
         self._subject, self._batching = subject, batching
-        self._layout = get_layout(facts.layout)
-        self._frames = max(1, round(OPENING_SECONDS * facts.fps))
-        self._least = LEAST_SECONDS * facts.fps
-        self._step = max(1, round(facts.fps / SAMPLES_PER_SECOND))
+        self._windows = equal_windows(subject.store, subject.store.indices(TRAIN).tolist(), subject.max_frames)
 
-    def openings(self, features: Tensor, lengths: Tensor) -> Samples:
-        """Return OPENING (B, W, J, 3), see `poses_from_root`, and OPENING_FRAMES (B,) of features in units."""
-        poses = poses_from_root(self._layout, features[:, : self._frames])
-        padding = (0, 0, 0, 0, 0, self._frames - poses.shape[1])
-        return {OPENING: nnf.pad(poses, padding), OPENING_FRAMES: lengths.clamp_max(self._frames)}
+    @cached_property
+    def _trained(self) -> Tensor:
+        return self.bits(self._windows, "bits of training clips")
 
-    def rebuilt(self, windows: Sequence[Window], label: str) -> Samples:
-        """Return the openings of windows after the tokenizer."""
+    def bits(self, windows: Sequence[Window], label: str) -> Tensor:
+        """Return `signed_bits` (Q, L D) of real motions; `label` is the progress bar's."""
+        spec = self._subject.bundle.spec
 
         def work(batch: list[Window]) -> Samples:
-            lengths = torch.tensor([window.frames for window in batch], device=self._subject.device)
-            return self.openings(self._subject.rebuild(batch).features[-1], lengths)
+            return {BITS: signed_bits(self._subject.tokens(batch)[0].maps, spec)}
 
-        return self._batching.run(windows, [window.frames for window in windows], work, label)
+        return self._batching.run(windows, [window.frames for window in windows], work, label)[BITS]
 
-    def distances(self, openings: Samples, own: Sequence[int], label: str) -> Tensor:
-        """Return how far openings are from the nearest segment of any training clip.
+    def copies(self, count: int, seed: int) -> Tensor:
+        """Return the bits (Q, L D) of at most `count` training windows with CHANGED of them turned."""
+        generator = torch.Generator().manual_seed(seed)
+        chosen = self._trained[torch.randperm(len(self._windows), generator=generator)[:count]]
+        return torch.where(torch.rand(chosen.shape, generator=generator) < CHANGED, -chosen, chosen)
+
+    def shared(self, bits: Tensor, own: Sequence[int]) -> Tensor:
+        """Return the largest share (Q,) of bits that motions have in common with a training window.
 
         Args:
-            openings: of Q motions.
-            own: Q clips of the store in which a motion is not looked for; -1 for none.
-            label: of the progress bar.
+            bits: (Q, L D) `signed_bits`.
+            own: Q clips of the store with which a motion is not compared; -1 for none.
 
         Returns:
-            (Q,) millimetres; NaN for a motion that is shorter than LEAST_SECONDS, or whose opening is longer than any
-            training clip.
-
-        Raises:
-            UserError: values that are not finite.
+            Of the bits of tokens that both have. NaN where no window has OVERLAP of the motion's tokens.
         """
-        store, step, device = self._subject.store, self._step, self._subject.device
-        pieces, sizes = openings[OPENING].to(device), openings[OPENING_FRAMES].to(device)
-        parts = overlapping_parts(store, store.indices(TRAIN).tolist(), self._frames)
-
-        def work(batch: list[Window]) -> Samples:
-            features, lengths = self._subject.real(batch)
-            found = nearest_segments(pieces, sizes, poses_from_root(self._layout, features), lengths, step=step)
-            return {"distances": found.distances, "offsets": found.offsets.int()}
-
-        few = replace(self._batching, size=PARTS)
-        found = few.run(parts, [part.frames for part in parts], work, label)
-        clips = torch.tensor([part.clip for part in parts])
-        squares = found["distances"].masked_fill(clips[:, None] == torch.tensor(own), torch.inf)
-        least = squares.min(dim=0)
-        judged = least.values.isfinite() & (openings[OPENING_FRAMES] >= self._least)
-        nearest = [
-            Window(parts[part].clip, parts[part].start + int(found["offsets"][part, at]), size)
-            for at, (part, size) in enumerate(
-                zip(least.indices.tolist(), openings[OPENING_FRAMES].tolist(), strict=True)
-            )
-            if judged[at]
-        ]
-        return self._exactly({name: values[judged] for name, values in openings.items()}, nearest, judged)
-
-    def _exactly(self, openings: Samples, nearest: list[Window], judged: Tensor) -> Tensor:
-        """Return the distances of openings to segments in float64, NaN where `judged` (Q,) is False."""
-        distances = torch.full(judged.shape, torch.nan, dtype=torch.float64)
-        if nearest:
-            segments = self.openings(*read_windows(self._subject.store, nearest))[OPENING]
-            distances[judged] = MILLIMETRES * segment_distance(
-                openings[OPENING], segments, openings[OPENING_FRAMES], step=self._step
-            )
-        return distances
-
-
-def poses_from_root(layout: FeatureLayout, features: Tensor) -> Tensor:
-    """Return joints (B, T, J, 3) as seen from the root, heading and place taken out, of features (B, T, F) in units."""
-    joints = layout.positions(features)
-    heading, _ = layout.root_path(features)
-    return turn_about_y(joints - joints[..., :1, :], -heading[..., None])
-
-
-def overlapping_parts(store: MotionStore, clips: Sequence[int], frames: int) -> list[Window]:
-    """Return clips in parts that overlap: every segment of `frames` frames, or fewer, lies within one of them."""
-    return [
-        Window(clip, start, min(length - start, PART + frames - 1))
-        for clip, length in zip(clips, store.lengths[list(clips)].tolist(), strict=True)
-        for start in range(0, max(1, length - frames + 1), PART)
-    ]
-
-
-def spread_out(count: int) -> list[int]:
-    """Return the places of at most MOST of `count` motions, evenly spread."""
-    kept = min(count, MOST)
-    return [at * count // kept for at in range(kept)]
+        device, owners = self._subject.device, torch.tensor(own)
+        query = bits.to(device).float()
+        needed = OVERLAP * query.abs().sum(1, keepdim=True)
+        best = torch.full((len(bits),), -torch.inf)
+        for start in range(0, len(self._windows), CHUNK):
+            part = self._trained[start : start + CHUNK].to(device).float()
+            both = query.abs() @ part.abs().T
+            share = ((query @ part.T / both.clamp_min(1.0) + 1.0) / 2.0).masked_fill(both < needed, -torch.inf).cpu()
+            clips = torch.tensor([window.clip for window in self._windows[start : start + CHUNK]])
+            best = torch.maximum(best, share.masked_fill(owners[:, None] == clips, -torch.inf).amax(1))
+        return torch.where(best.isfinite(), best, torch.nan)
 
 
 def memorisation(generated: Tensor, held_out: Tensor, copies: Tensor) -> dict[str, Any]:
-    """Compare how near generated motions come to training clips with what copies nothing, and with true copies.
+    """Compare how much generated motions share with training clips with what copies nothing, and with copies.
 
     Args:
-        generated: (Q,) distances of generated motions, millimetres; NaN where one was not judged.
-        held_out: (Q',) of reconstructed clips that were not trained on.
-        copies: (Q'',) of reconstructed training clips.
+        generated: (Q,) largest shares of generated motions, see `CopyCheck.shared`; NaN where one was not judged.
+        held_out: (Q',) of real clips that were not trained on.
+        copies: (Q'',) of `CopyCheck.copies`.
 
     Returns:
-        "threshold_mm", the distance that NEAR of `held_out` fall short of; by kind "nearer", the share that does,
-        "judged" and "left_out", numbers of motions, "quantiles_mm" and "distances_mm"; "power", whether at least POWER
-        of the true copies are nearer. What there are no motions for is None.
+        "threshold", the share that NEAR of `held_out` exceed; by kind "nearer", how many of its motions do, "judged"
+        and "left_out", numbers of motions, "quantiles" and "shares"; "power", whether at least POWER of the copies do;
+        "changed". What there are no motions for is None.
     """
     kinds = {GENERATED: generated.double(), HELD_OUT: held_out.double(), COPIES: copies.double()}
     judged = {name: values[~values.isnan()] for name, values in kinds.items()}
-    threshold = float(judged[HELD_OUT].quantile(NEAR)) if len(judged[HELD_OUT]) else None
+    threshold = float(judged[HELD_OUT].quantile(1.0 - NEAR)) if len(judged[HELD_OUT]) else None
     nearer = {
-        name: float((values < threshold).double().mean()) if threshold is not None and len(values) else None
+        name: float((values > threshold).double().mean()) if threshold is not None and len(values) else None
         for name, values in judged.items()
     }
     seen = nearer[COPIES]
     return {
-        "opening_seconds": OPENING_SECONDS,
-        "least_seconds": LEAST_SECONDS,
-        "threshold_mm": threshold,
+        "changed": CHANGED,
+        "threshold": threshold,
         "nearer": nearer,
         "power": seen is not None and seen >= POWER,
         "judged": {name: len(values) for name, values in judged.items()},
         "left_out": {name: len(values) - len(judged[name]) for name, values in kinds.items()},
-        "quantiles_mm": {
+        "quantiles": {
             name: {at: float(values.quantile(share)) for at, share in QUANTILES.items()} if len(values) else None
             for name, values in judged.items()
         },
-        "distances_mm": {name: values.tolist() for name, values in judged.items()},
+        "shares": {name: values.tolist() for name, values in judged.items()},
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 from scalemogen.errors import UserError
 from scalemogen.evaluation.breakdown import labels_of
+from scalemogen.evaluation.copies import CopyCheck
 from scalemogen.evaluation.examples import EXAMPLES, Example
 from scalemogen.evaluation.gauge import Gauge
 from scalemogen.evaluation.intervals import DEFINITION
@@ -53,8 +54,9 @@ def evaluate(subject: Subject, evaluator: Evaluator, splits: Sequence[str], sett
     evaluator.require(store.facts, str(store.path))
     gauge, labels = Gauge(evaluator, store.facts), labels_of(store)
     reference = Reference(store, subject.max_frames, settings.batching)
+    copies = CopyCheck(subject, settings.batching)
     parts = {
-        split: SplitEvaluation(subject, gauge, settings, split, labels=labels, reference=reference)
+        split: SplitEvaluation(subject, gauge, settings, split, labels=labels, reference=reference, copies=copies)
         for split in dict.fromkeys(splits)
     }
     result = {

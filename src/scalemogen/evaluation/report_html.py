@@ -85,10 +85,10 @@ def _notes(split: Mapping[str, Any]) -> list[str]:
     found = split["memorisation"]
     if found is not None:
         parts += ["<h3>Copies of training clips</h3>", _paragraph(memorisation_note(found))]
-        there = {name.replace("_", " "): values for name, values in found["distances_mm"].items() if values}
+        there = {name.replace("_", " "): values for name, values in found["shares"].items() if values}
         if there:
-            title, axis = "nearest training segment", "root mean square joint distance, mm"
-            parts.append(histogram(there, title, axis, marker=found["threshold_mm"]))
+            title, axis = "training clip with most bits in common", "share of bits in common"
+            parts.append(histogram(there, title, axis, marker=found["threshold"]))
     return parts
 
 

@@ -153,26 +153,21 @@ def retrieval_note(retrieval: Mapping[str, Any]) -> str:
 
 
 def memorisation_note(found: Mapping[str, Any]) -> str:
-    """Return whether generated motions are copies, and whether true copies would have been seen."""
-    judged, nearer, middle = found["judged"], found["nearer"], found["quantiles_mm"]
+    """Return whether generated motions are copies, and whether copies would have been seen."""
+    judged, nearer, middle = found["judged"], found["nearer"], found["quantiles"]
     left = sum(found["left_out"].values())
-    gone = f" Left out, as too short or longer than every training clip: {left}." if left else ""
-    if not judged["generated"] or found["threshold_mm"] is None:
-        return (
-            f"Nothing to judge: motions of at least {found['least_seconds']:g} s are needed, generated and real.{gone}"
-        )
-    names = {"generated": "generated", "held_out": "reconstructed clips of this split", "copies": "true copies"}
-    medians = ", ".join(f"{title} {middle[name]['median']:.1f}" for name, title in names.items() if middle[name])
-    truth = "there are no reconstructed training clips to try the check on"
-    if judged["copies"]:
-        truth = f"of {judged['copies']} reconstructed training clips - true copies - {_percent(nearer['copies'])} are"
-    powerless = " The check has no power here: it does not see half of the true copies." if not found["power"] else ""
+    gone = f" Left out, as longer than every training clip: {left}." if left else ""
+    if not judged["generated"] or found["threshold"] is None:
+        return f"Nothing to judge: there are no generated or no real motions.{gone}"
+    names = {"generated": "generated", "held_out": "clips of this split", "copies": "copies"}
+    limit = _percent(found["threshold"])
+    medians = ", ".join(f"{title} {_percent(middle[name]['median'])}" for name, title in names.items() if middle[name])
+    powerless = " The check has no power here: it does not see half of the copies." if not found["power"] else ""
     return (
-        f"Of {judged['generated']} generated motions {_percent(nearer['generated'])} are nearer to a training segment"
-        f" than the threshold of {found['threshold_mm']:.1f} mm; {truth}.{powerless} Nearness is the root mean square"
-        f" joint distance, seen from the root, of the first {found['opening_seconds']:g} s (all of a shorter motion) to"
-        f" the nearest segment of any training clip; the threshold is the 1 % quantile of the {judged['held_out']}"
-        f" reconstructed clips of this split. Medians in mm: {medians}.{gone}"
+        f"Of {judged['generated']} generated motions {_percent(nearer['generated'])} share more of their bits with a"
+        f" training clip than 99 % of the {judged['held_out']} clips of this split do ({limit}); of"
+        f" {judged['copies']} copies, training clips with {found['changed']:.0%} of their bits turned,"
+        f" {_percent(nearer['copies'])} do.{powerless} Medians: {medians}.{gone}"
     )
 
 

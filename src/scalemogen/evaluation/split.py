@@ -17,12 +17,12 @@ from torch import Tensor
 from scalemogen.evaluation.attributes import check_facts, fact_scores, has_facts
 from scalemogen.evaluation.breakdown import Labels, break_down
 from scalemogen.evaluation.columns import COLUMNS
-from scalemogen.evaluation.copies import OPENING, OPENING_FRAMES, CopySearch, memorisation, spread_out
+from scalemogen.evaluation.copies import BITS, CopyCheck, memorisation, signed_bits
 from scalemogen.evaluation.draws import Draws, Item, Window, seed_of
 from scalemogen.evaluation.examples import Example
 from scalemogen.evaluation.gauge import Gauge
 from scalemogen.evaluation.intervals import figures
-from scalemogen.evaluation.neighbours import TRAIN, Reference
+from scalemogen.evaluation.neighbours import Reference
 from scalemogen.evaluation.preservation import curve, deviations
 from scalemogen.evaluation.protocols import Protocol
 from scalemogen.evaluation.samples import Batching, Remembered, Samples
@@ -71,13 +71,13 @@ class Row:
         scores: its figures by name.
         pairs: how well motions and sentences fit.
         nearest: (N,) numbers of the nearest training windows.
-        openings: how they begin, see `CopySearch.openings`; of generated motions in the first repeat alone.
+        bits: `signed_bits` of generated motions, in the first repeat alone.
     """
 
     scores: dict[str, float]
     pairs: Pairs
     nearest: Tensor
-    openings: Samples | None = None
+    bits: Tensor | None = None
 
 
 class SplitEvaluation:
@@ -90,6 +90,7 @@ class SplitEvaluation:
         split: which one.
         labels: of the store's clips.
         reference: the training clips.
+        copies: their bits.
 
     Raises:
         UserError: no such split, or too few clips in it for the protocol.
@@ -104,6 +105,7 @@ class SplitEvaluation:
         *,
         labels: Labels,
         reference: Reference,
+        copies: CopyCheck,
     ) -> None:
         protocol = settings.protocol
         self._subject, self._gauge, self._settings, self._split = subject, gauge, settings, split
@@ -118,7 +120,7 @@ class SplitEvaluation:
         self._rebuilt = Remembered(self._measure_rebuilt, keep=same)
         self._texts = Remembered(self._embed_texts)
         self._made_tokens = TokenCount(subject.scales, subject.bits)
-        self._copies = CopySearch(subject, settings.batching)
+        self._copies = copies
 
     def run(self) -> dict[str, Any]:
         """Measure everything; returns plain values.
@@ -192,8 +194,7 @@ class SplitEvaluation:
                 scores |= scoring.distribution(embedded, real["distribution"])
             if name == GENERATED and settings.multimodality:
                 scores |= scoring.multimodality(self._several(number, items))
-            openings = {key: motions[key] for key in (OPENING, OPENING_FRAMES) if key in motions}
-            rows[name] = Row(scores, pairs, motions[NEAREST], openings or None)
+            rows[name] = Row(scores, pairs, motions[NEAREST], motions.get(BITS))
         return rows
 
     def _measure_real(self, windows: list[Window]) -> Samples:
@@ -226,8 +227,8 @@ class SplitEvaluation:
         def work(batch: list[tuple[int, Request]]) -> Samples:
             features, lengths, maps = self._subject.generate([request for _, request in batch])
             self._made_tokens.update(maps)
-            openings = {} if number else self._copies.openings(features, lengths)
-            return self._measure(features, lengths, [clip for clip, _ in batch]) | openings
+            bits = {} if number else {BITS: signed_bits(maps, self._subject.bundle.spec)}
+            return self._measure(features, lengths, [clip for clip, _ in batch]) | bits
 
         jobs = [(item.window.clip, self.request(item, "motion", number)) for item in items]
         label = f"{self._split}: motions, repeat {number + 1} of {self._settings.repeats}"
@@ -299,28 +300,22 @@ class SplitEvaluation:
         }
 
     def _memorisation(self, row: dict[str, Row], items: list[Item]) -> dict[str, Any] | None:
-        """Return how near the generated motions of a repeat come to training clips, None where there are none.
+        """Return how many bits the generated motions of a repeat share with training clips, None where there are none.
 
-        Beside them stand reconstructions of the clips of the same items, each not compared with itself, and of as many
-        training clips, each compared with itself too.
+        Beside them stand the clips of the same items, each not compared with itself, and copies of as many clips.
         """
-        made = row[GENERATED].openings if GENERATED in row else None
+        made = row[GENERATED].bits if GENERATED in row else None
         if made is None:
             return None
-        subject, search = self._subject, self._copies
-        chosen = spread_out(len(items))
-        held = [items[at].window for at in chosen]
-        protocol, seed = self._settings.protocol, self._settings.seed
-        limits = {"max_frames": subject.max_frames, "min_frames": subject.min_frames}
-        trained = Draws(subject.store, TRAIN, protocol, seed, **limits).windows()
-        generator = torch.Generator().manual_seed(seed_of(seed, "copies", self._split))
-        copied = [trained[at] for at in torch.randperm(len(trained), generator=generator)[: len(held)].tolist()]
-        parts = [{name: values[chosen] for name, values in made.items()}]
-        parts += [search.rebuilt(windows, f"{self._split}: copies") for windows in (held, copied) if windows]
-        own = [-1] * len(held) + [window.clip for window in held] + [-1] * len(copied)
-        openings = {name: torch.cat([part[name] for part in parts]) for name in made}
-        found = search.distances(openings, own, f"{self._split}: copies")
-        return memorisation(*found.split([len(held), len(held), len(copied)]))
+        check, windows = self._copies, _windows(items)
+        held = check.bits(windows, f"{self._split}: bits")
+        copied = check.copies(len(items), seed_of(self._settings.seed, "copies", self._split))
+        none = [-1] * len(items)
+        return memorisation(
+            check.shared(made, none),
+            check.shared(held, [window.clip for window in windows]),
+            check.shared(copied, none[: len(copied)]),
+        )
 
     def _scales(self) -> dict[str, Any]:
         """Return how the tokenizer keeps the skeleton after every scale, and how maps use their bits."""

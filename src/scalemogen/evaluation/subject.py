@@ -19,6 +19,7 @@ from scalemogen.evaluation.draws import Window, read_windows
 from scalemogen.motion import Motion, Normaliser
 from scalemogen.pipeline import GUIDANCE, TEMPERATURE, TextToMotion
 from scalemogen.sampling import generate, seeded_generators
+from scalemogen.scales import Quantised
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,16 @@ class Subject:
         return features.to(self.device), lengths.to(self.device)
 
     @torch.no_grad()
+    def tokens(self, windows: Sequence[Window]) -> tuple[Quantised, Tensor]:
+        """Return windows tokenised, and their lengths (B,)."""
+        features, lengths = self.real(windows)
+        inside = torch.arange(features.shape[1], device=self.device) < lengths[:, None]
+        normalised = self._normaliser.normalise(features) * inside[..., None]
+        tokenizer = self.bundle.tokenizer
+        quantised: Quantised = tokenizer.pyramid.quantise(tokenizer.encode(normalised, lengths), lengths)
+        return quantised, lengths
+
+    @torch.no_grad()
     def rebuild(self, windows: Sequence[Window], every_scale: bool = False) -> Rebuilt:
         """Pass windows through the tokenizer.
 
@@ -119,11 +130,7 @@ class Subject:
             windows: at least one.
             every_scale: also decode after 1, 2, ... scales.
         """
-        features, lengths = self.real(windows)
-        inside = torch.arange(features.shape[1], device=self.device) < lengths[:, None]
-        normalised = self._normaliser.normalise(features) * inside[..., None]
-        tokenizer = self.bundle.tokenizer
-        quantised = tokenizer.pyramid.quantise(tokenizer.encode(normalised, lengths), lengths)
+        quantised, lengths = self.tokens(windows)
         sums = quantised.sums if every_scale else quantised.sums[-1:]
         return Rebuilt([self._decode(total, lengths) for total in sums], quantised.maps)
 

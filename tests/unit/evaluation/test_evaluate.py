@@ -101,9 +101,8 @@ def test_what_is_beside_the_rows(found: Evaluated) -> None:
     assert {name: group["clips"] for name, group in groups.items()} == {"common": 6, "rare": 1}
     assert 0 <= groups["common"]["generated"]["recognised"]["mean"] <= 1
     copies = content["memorisation"]
-    assert copies["judged"] == {"generated": 3, "held_out": 3, "copies": 3}  # those of at least 20 frames
-    assert {name: len(values) for name, values in copies["distances_mm"].items()} == copies["judged"]
-    assert found.result["splits"]["compose"]["memorisation"]["threshold_mm"] is None  # all are too short
+    assert copies["judged"]["generated"] == 7
+    assert {name: len(values) for name, values in copies["shares"].items()} == copies["judged"]
     assert all(len(curve["mean"]) == 3 for name, curve in content["preservation"].items() if name != "clips")
     assert set(content["tokens"]) == {"reconstruction", "generated"}
     captions = [example.caption for example in found.examples["test"]]

@@ -51,7 +51,6 @@ from scalemogen.metrics.functional.retrieval import (
     pools_in_order,
     r_precision,
 )
-from scalemogen.metrics.functional.segments import Segments, nearest_segments, segment_distance
 
 __all__ = [
     "KINDS",
@@ -65,7 +64,6 @@ __all__ = [
     "PoolPrecision",
     "Preservation",
     "Retrieval",
-    "Segments",
     "Skating",
     "acceleration_error",
     "bone_length_deviation",
@@ -95,7 +93,6 @@ __all__ = [
     "multimodality",
     "mutual_information",
     "nearest_points",
-    "nearest_segments",
     "pool_hits",
     "pools_in_order",
     "r_precision",
@@ -103,7 +100,6 @@ __all__ = [
     "read",
     "rotation_error",
     "rotation_position_gap",
-    "segment_distance",
     "skating_gmd",
     "skeleton_preservation",
     "trajectory_descriptor",
