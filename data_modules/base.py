@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
@@ -149,6 +150,10 @@ class MotionDataModule(LightningDataModule, ABC):
             return []
         sampler = OrderedSampler(len(items), batch_size=self.loading.batch_size, rank=rank(), world=world_size())
         return DataLoader(MotionDataset(self.store, items), sampler=sampler, **loader_options(self.loading.workers))
+
+    def transfer_batch_to_device(self, batch: MotionBatch, device: torch.device, dataloader_idx: int) -> MotionBatch:
+        """Move a batch while the device goes on computing; Lightning itself does so for single tensors only."""
+        return batch.to(device, non_blocking=device.type == "cuda")
 
     def _reported(self, split: str, items: Items) -> Items:
         if items.left_out:

@@ -126,10 +126,6 @@ class MotionTask(LightningModule, ABC):
         seed = int(digest_json([run, self.current_epoch, batch_idx, purpose, rank]), 16) % 2**32
         return torch.Generator(device).manual_seed(seed)
 
-    def transfer_batch_to_device(self, batch: MotionBatch, device: torch.device, dataloader_idx: int) -> MotionBatch:
-        """Move a batch while the device goes on computing; Lightning itself does so for single tensors only."""
-        return batch.to(device, non_blocking=device.type == "cuda")
-
     def on_train_batch_start(self, batch: MotionBatch, batch_idx: int) -> None:
         """Set the global stream, which only dropout uses: neither a resume nor a callback changes what it draws."""
         state = self.step_generator("dropout", batch_idx, self.global_rank).get_state()
