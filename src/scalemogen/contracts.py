@@ -85,6 +85,11 @@ class MotionBatch:
         return replace(self, features=self.features.pin_memory(), lengths=self.lengths.pin_memory())
 
 
+def length_mask(lengths: Tensor, size: int) -> Tensor:
+    """Return (B, size) bool, True = within the first `lengths` (B,) places; on their device."""
+    return torch.arange(size, device=lengths.device) < lengths[:, None]
+
+
 @dataclass(frozen=True)
 class Scale:
     """One map of the pyramid: time cells of `divisor` latent frames, and a partition of the parts into groups."""

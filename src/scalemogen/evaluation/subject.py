@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from scalemogen.checkpoints import Bundle
-from scalemogen.contracts import TokenMaps
+from scalemogen.contracts import TokenMaps, length_mask
 from scalemogen.data_modules import MotionStore
 from scalemogen.errors import UserError
 from scalemogen.evaluation.draws import Window, read_windows
@@ -116,7 +116,7 @@ class Subject:
     def tokens(self, windows: Sequence[Window]) -> tuple[Quantised, Tensor]:
         """Return windows tokenised, and their lengths (B,)."""
         features, lengths = self.real(windows)
-        inside = torch.arange(features.shape[1], device=self.device) < lengths[:, None]
+        inside = length_mask(lengths, features.shape[1])
         normalised = self._normaliser.normalise(features) * inside[..., None]
         tokenizer = self.bundle.tokenizer
         quantised: Quantised = tokenizer.pyramid.quantise(tokenizer.encode(normalised, lengths), lengths)
@@ -170,5 +170,5 @@ class Subject:
     def _decode(self, latent: Tensor, lengths: Tensor) -> Tensor:
         frames = int(lengths.max())
         normalised = self.bundle.tokenizer.decode(latent, lengths)[:, :frames].float()
-        inside = torch.arange(frames, device=self.device) < lengths[:, None]
+        inside = length_mask(lengths, frames)
         return torch.where(inside[..., None], self._normaliser.denormalise(normalised), 0.0)

@@ -13,7 +13,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from scalemogen.contracts import DataFacts
+from scalemogen.contracts import DataFacts, length_mask
 from scalemogen.errors import UserError
 from scalemogen.metrics.functional import Distance
 from scalemogen.weights import digest_state
@@ -103,7 +103,7 @@ class Evaluator(nn.Module, ABC):
         if not bool(((lengths >= 1) & (lengths <= frames)).all()):
             raise UserError(f"lengths {lengths.tolist()}: each must lie in 1..{frames}, the frames given")
         features, lengths = features.to(self.device, torch.float32), lengths.to(self.device)
-        inside = torch.arange(frames, device=self.device) < lengths[:, None]
+        inside = length_mask(lengths, frames)
         broken = (~features.isfinite().all(-1) & inside).any(-1)
         if bool(broken.any()):
             rows = broken.nonzero().flatten().tolist()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-import torch
 from torch import Tensor
 
-from scalemogen.contracts import DataFacts
+from scalemogen.contracts import DataFacts, length_mask
 from scalemogen.evaluators.base import Evaluator, MotionEmbeddings
 from scalemogen.evaluators.towers import ContrastiveNetwork
 from scalemogen.files import digest_json
@@ -53,7 +52,7 @@ class ContrastiveEvaluator(Evaluator):
 
     def encode_motions(self, features: Tensor, lengths: Tensor) -> MotionEmbeddings:
         """Embed motions; see `embed_motions`."""
-        inside = torch.arange(features.shape[1], device=lengths.device) < lengths[:, None]
+        inside = length_mask(lengths, features.shape[1])
         normalised = self._normaliser.normalise(features).masked_fill(~inside[..., None], 0.0)
         embeddings = self.network.embed_motions(normalised, lengths)
         return MotionEmbeddings(embeddings, embeddings)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from scalemogen.contracts import length_mask
 from scalemogen.errors import UserError
 from scalemogen.evaluators.base import Evaluator, MotionEmbeddings
 from scalemogen.evaluators.published import folder_of, read_states, read_statistics, require_metres
@@ -202,7 +203,7 @@ class HumanML3DEvaluator(Evaluator):
                 f" these have {shortest} to {longest}"
             )
         cells = lengths // CELL
-        inside = torch.arange(features.shape[1], device=features.device) < (cells * CELL)[:, None]
+        inside = length_mask(cells * CELL, features.shape[1])
         require_metres(features[..., self._height][inside], float(self.mean[self._height]), self.name)
         normalised = Normaliser(self.mean, self.std).normalise(features).masked_fill(~inside[..., None], 0.0)
         normalised = normalised[:, :MOST_FRAMES, :-CONTACTS]

@@ -21,6 +21,7 @@ from einops import repeat
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from torch import Tensor, nn
 
+from scalemogen.contracts import length_mask
 from scalemogen.errors import UserError
 from scalemogen.evaluators.base import Evaluator, MotionEmbeddings
 from scalemogen.evaluators.published import folder_of, read_states, read_statistics, require_metres, text_of
@@ -199,7 +200,7 @@ class SnapMoGenEvaluator(Evaluator):
         longest = int(lengths.max())
         if longest > MOST_FRAMES:
             raise UserError(f"evaluator {self.name} takes motions of up to {MOST_FRAMES} frames; one has {longest}")
-        mask = torch.arange(features.shape[1], device=features.device) < lengths[:, None]
+        mask = length_mask(lengths, features.shape[1])
         require_metres(features[..., self._height][mask], float(self.mean[self._height]), self.name)
         normalised = Normaliser(self.mean, self.std).normalise(features)[..., : self._seen]
         distribution, matching = self.latent_enc(normalised, mask)

@@ -12,7 +12,7 @@ from einops import rearrange, reduce
 from torch import Tensor, nn
 from torch.nn import functional
 
-from scalemogen.contracts import TextFeatures
+from scalemogen.contracts import TextFeatures, length_mask
 from scalemogen.errors import UserError
 
 MLP_RATIO = 2
@@ -73,7 +73,7 @@ class ContrastiveNetwork(nn.Module):
         missing = -channels.shape[-1] % self.patch
         patches = rearrange(self.cut(functional.pad(channels, (0, missing))), "b m p -> b p m")
         counts = -(-lengths // self.patch)
-        mask = torch.arange(patches.shape[1], device=lengths.device) < counts[:, None]
+        mask = length_mask(counts, patches.shape[1])
         embeddings: Tensor = self.motion(patches, mask)
         return embeddings
 

@@ -20,7 +20,7 @@ from einops import einsum, rearrange
 from torch import Tensor, nn
 
 from scalemogen.bsq import bits_to_codes, quantise
-from scalemogen.contracts import TokenMaps, TokenSpec
+from scalemogen.contracts import TokenMaps, TokenSpec, length_mask
 from scalemogen.errors import UserError
 from scalemogen.scales.resample import area_matrix, linear_matrix
 from scalemogen.scales.schedule import check_scales
@@ -134,7 +134,7 @@ class Pyramid(nn.Module):
 
     def latent_mask(self, lengths: Tensor, cells: int) -> Tensor:
         """Return the mask (B, cells) of the finest time axis, True = inside the motion."""
-        return torch.arange(cells, device=lengths.device) < self._cells(lengths)[:, None]
+        return length_mask(self._cells(lengths), cells)
 
     def down(self, z: Tensor, k: int) -> Tensor:
         """Pool a latent (B, N, G, C) to scale k: area average in time, mean over the parts of a group."""

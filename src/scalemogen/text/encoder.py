@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from scalemogen.contracts import TextFeatures
+from scalemogen.contracts import TextFeatures, length_mask
 from scalemogen.errors import UserError
 from scalemogen.files import atomic_path
 
@@ -98,7 +98,7 @@ class TextEncoder(nn.Module, ABC):
         lengths = torch.tensor([len(row) for row in rows])
         longest = int(lengths.max())
         ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows]).to(self.device)
-        mask = (torch.arange(longest) < lengths[:, None]).to(self.device)
+        mask = length_mask(lengths, longest).to(self.device)
         return TextFeatures(self.encode(ids, mask).masked_fill(~mask[..., None], 0.0), mask)
 
     def tokenise(self, captions: Sequence[str], truncate: bool = False) -> list[tuple[int, ...]]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from scalemogen.bsq import entropy_terms, normalise, quantise, soft_bits
+from scalemogen.contracts import length_mask
 from scalemogen.distributed import masked_mean
 from scalemogen.scales import Quantised
 
@@ -59,7 +60,7 @@ def reconstruction_losses(
         lengths: (B,) frames.
         velocities: the joint velocity channels.
     """
-    inside = torch.arange(target.shape[1], device=lengths.device) < lengths[:, None]
+    inside = length_mask(lengths, target.shape[1])
     return {
         "features": _smooth_l1(prediction, target, inside),
         "root": _smooth_l1(prediction[..., :ROOT_CHANNELS], target[..., :ROOT_CHANNELS], inside),
@@ -77,7 +78,7 @@ def joint_loss(prediction: Tensor, target: Tensor, lengths: Tensor) -> Tensor:
         target: likewise.
         lengths: (B,) frames.
     """
-    inside = torch.arange(target.shape[1], device=lengths.device) < lengths[:, None]
+    inside = length_mask(lengths, target.shape[1])
     distance = _distance(rearrange(prediction - target, "b t (j xyz) -> b t j xyz", xyz=3))
     return masked_mean(distance, inside[:, :, None])
 
@@ -92,7 +93,7 @@ def path_losses(prediction: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]
         target: likewise.
         lengths: (B,) frames.
     """
-    inside = torch.arange(target[0].shape[1], device=lengths.device) < lengths[:, None]
+    inside = length_mask(lengths, target[0].shape[1])
     heading = masked_mean((prediction[0] - target[0]).abs(), inside)
     return {"path": masked_mean(_distance(prediction[1] - target[1]), inside), "heading": heading}
 

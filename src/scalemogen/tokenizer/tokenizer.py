@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from scalemogen.contracts import TokenMaps, TokenSpec
+from scalemogen.contracts import TokenMaps, TokenSpec, length_mask
 from scalemogen.errors import UserError
 from scalemogen.motion import get_layout
 from scalemogen.scales import Pyramid, Quantised
@@ -94,7 +94,7 @@ class MotionTokenizer(nn.Module):
         features = functional.pad(features[:, :frames], (0, 0, 0, max(0, frames - features.shape[1])))
         if self.reference:
             return self._project_in(_few_at_a_time(self.encoder, features, None))
-        inside = torch.arange(frames, device=lengths.device) < lengths[:, None]
+        inside = length_mask(lengths, frames)
         features = features * inside[:, :, None]
         cell_mask = self.pyramid.latent_mask(lengths, cells)
         frame_mask = cell_mask.repeat_interleave(self.spec.frames_per_cell, 1)
@@ -113,11 +113,11 @@ class MotionTokenizer(nn.Module):
         cells = latent.shape[1]
         x = self.project_out(latent)
         if self.reference:
-            inside = torch.arange(cells, device=lengths.device) < (lengths // self.spec.frames_per_cell)[:, None]
+            inside = length_mask(lengths // self.spec.frames_per_cell, cells)
             return _few_at_a_time(self.decoder, x * inside[:, :, None, None], None)
         inside = self.pyramid.latent_mask(lengths, cells)
         features = _few_at_a_time(self.decoder, x * inside[:, :, None, None], inside)
-        frames = torch.arange(features.shape[1], device=lengths.device) < lengths[:, None]
+        frames = length_mask(lengths, features.shape[1])
         return features * frames[:, :, None]
 
     def tokenise(self, features: Tensor, lengths: Tensor) -> TokenMaps:

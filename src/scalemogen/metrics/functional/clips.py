@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from scalemogen.contracts import length_mask
 from scalemogen.errors import UserError
 
 
@@ -23,7 +24,7 @@ def frames_inside(values: Tensor, lengths: Tensor | None) -> Tensor:
         return torch.ones(size, frames, dtype=torch.bool, device=values.device)
     if lengths.shape != (size,) or bool(((lengths < 1) | (lengths > frames)).any()):
         raise ValueError(f"{size} lengths in 1..{frames} wanted, not {lengths.tolist()}")
-    return torch.arange(frames, device=values.device) < lengths.to(values.device)[:, None]
+    return length_mask(lengths.to(values.device), frames)
 
 
 def runs_inside(inside: Tensor, frames: int) -> Tensor:
