@@ -21,8 +21,8 @@ class BodyAndTime(nn.Module):
 
     Differs from the reference, where nothing but the relative angles of rotary attention tells one token of a scale
     from another as long as both hold the same sum of codes, as a left arm and a right one do until they are parted; and
-    where the coarse scales, which plan the motion, do not know how long it is. Small models then follow "left" and
-    "right" no better than chance.
+    where the coarse scales, which plan the motion, do not know how long it is. Small models learn faster with places:
+    docs/training.md has figures.
 
     Equation: mean over the parts of the token's group of a learned vector, plus a linear map of cos(π h x), h = 1..8,
     x the middle of the token over the length of the motion, the same over the longest length, and the length over the
