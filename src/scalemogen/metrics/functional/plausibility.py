@@ -60,10 +60,9 @@ def foot_skating(positions: Tensor, lengths: Tensor | None, *, skeleton: Skeleto
     partner on the other side, is below in RESTING of the clip's frames: so it does not matter where the floor is. A
     standing foot moves as fast as its slowest contact joint moves over the ground: one that turns on its toes does
     not slide. Heights and speeds are those of the "skating ratio" of GMD (Karunratanakul et al. 2023); the figure is
-    another, see `skating_gmd`. GMD looks at toes alone, and so counts toes that swing closely over the ground:
-    of the low toes of real motion 7 % (Bandai-Namco) and 4 % (synthetic) are faster than SLIDING_SPEED, of whole feet
-    5 % and 1 %. GMD divides by all frames, not by those with a foot on the ground; it asks the mean speed of five
-    frames to be over the threshold too; and its 5 cm are over the floor, not over the resting height.
+    another, see `skating_gmd`. GMD looks at toes alone, and so counts toes that swing closely over the ground. GMD
+    divides by all frames, not by those with a foot on the ground; it asks the mean speed of five frames to be over
+    the threshold too; and its 5 cm are over the floor, not over the resting height.
 
     Args:
         positions: (B, T, J, 3) joint positions in the world, metres, Y up.
