@@ -17,10 +17,12 @@ from scalemogen.errors import UserError
 
 def test_the_average_by_hand() -> None:
     """Decay (1 + n) / (10 + n) of update n, at most the one asked for."""
-    averaged = torch.tensor([1.0, 2.0])
-    EMA(0.9)._average([averaged], [torch.tensor([5.0, 6.0])], torch.tensor(2))
+    averaged, ema = torch.tensor([1.0, 2.0]), EMA(0.9)
+    ema.load_state_dict({"latest_update_step": 2})
+    ema._average([averaged], [torch.tensor([5.0, 6.0])], torch.tensor(2))
     torch.testing.assert_close(averaged, torch.tensor([4.0, 5.0]))  # 3/12 of the old value
-    EMA(0.9)._average([averaged], [torch.tensor([5.0, 6.0])], torch.tensor(10_000))
+    ema.load_state_dict({"latest_update_step": 10_000})
+    ema._average([averaged], [torch.tensor([5.0, 6.0])], torch.tensor(10_000))
     torch.testing.assert_close(averaged, torch.tensor([4.1, 5.1]))
 
 
