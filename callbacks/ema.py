@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
@@ -49,7 +47,3 @@ class EMA(WeightAveraging):
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         """Update after every optimiser step."""
         return step_idx is not None
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the decay beside Lightning's own state."""
-        return {**super().state_dict(), "decay": self.decay}
