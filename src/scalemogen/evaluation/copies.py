@@ -1,8 +1,8 @@
 """Whether generated motions are copies of training clips: by the bits that they share with the clip most like them.
 
-A model that replays a clip replays its tokens. In joints that hardly shows, since the tokenizer's own error is as large
-as what lies between two takes of one action; in bits it does. Copies made for the purpose tell whether it would have
-been seen.
+A model that replays a clip replays its tokens. Joints tell that less surely, since the tokenizer's own error reaches
+into what lies between two takes of one action; bits do. Copies made for the purpose tell whether it would
+have been seen.
 
 Axis letters: B, Q motions, R training windows, L tokens of the full grid, D bits.
 """

@@ -156,7 +156,7 @@ def memorisation_note(found: Mapping[str, Any]) -> str:
     """Return whether generated motions are copies, and whether copies would have been seen."""
     judged, nearer, middle = found["judged"], found["nearer"], found["quantiles"]
     left = sum(found["left_out"].values())
-    gone = f" Left out, as longer than every training clip: {left}." if left else ""
+    gone = f" Left out, as no training clip covers them: {left}." if left else ""
     if not judged["generated"] or found["threshold"] is None:
         return f"Nothing to judge: there are no generated or no real motions.{gone}"
     names = {"generated": "generated", "held_out": "clips of this split", "copies": "copies"}

@@ -36,14 +36,7 @@ GUIDANCE, TEMPERATURE = 7.0, 1.3
 class TextToMotion(MotionCodec):
     """Makes motions of sentences, and new motions of given ones; passes motions through the tokenizer (`MotionCodec`).
 
-    Args:
-        bundle: what `load_model` returned.
-        device: where to compute.
-
-    Attributes:
-        facts: skeleton, frame rate and statistics of the training data.
-        spec: token grid.
-        device: where the networks are.
+    Arguments and attributes are those of `MotionCodec`.
     """
 
     @property
