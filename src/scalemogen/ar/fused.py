@@ -155,7 +155,7 @@ def _gelu_and_slope(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _blocks(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
-    """Return each tensor as neighbouring pieces of a size that several passes over one of each stay in a CPU's caches."""
+    """Return each tensor as neighbouring pieces, so small that several passes over one stay in a CPU's caches."""
     return [tensor.view(-1).split(BLOCK * torch.get_num_threads()) for tensor in tensors]
 
 

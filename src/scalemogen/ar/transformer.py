@@ -72,6 +72,17 @@ class Decoding:
     cells: Tensor
     scale: int = 0
 
+    def first(self, rows: int) -> Decoding:
+        """Return the generation of the first `rows` sequences alone, over the same keys and values."""
+        context, hidden = self.context, self.context.hidden
+        words = [(keys[:rows], values[:rows]) for keys, values in context.words]
+        context = TextContext(
+            context.sentence[:rows], context.shared[:rows], words, None if hidden is None else hidden[:rows]
+        )
+        caches = [KeyValueCache(cache.keys[:rows], cache.values[:rows], cache.filled) for cache in self.caches]
+        hidden = None if self.hidden is None else self.hidden[:rows]
+        return Decoding(self.layout, context, hidden, caches, self.cells[:rows], self.scale)
+
 
 class NextScaleTransformer(nn.Module):
     """Predicts the bits of each scale from the text and all coarser scales.
