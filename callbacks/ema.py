@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from scalemogen.contracts import Buildable
+from scalemogen.callbacks.finite import SkipNonFinite
+from scalemogen.contracts import Buildable, MotionBatch
 from scalemogen.errors import UserError
 
 
@@ -44,6 +46,14 @@ class EMA(WeightAveraging):
             pl_module.build(trainer.datamodule)  # type: ignore[attr-defined]
         self._device = trainer.strategy.root_device  # the model itself comes there only later
         super().setup(trainer, pl_module, stage)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: MotionBatch, batch_idx: int
+    ) -> None:
+        """Update the average, but not after a step that was left out."""
+        guards = [callback for callback in trainer.callbacks if isinstance(callback, SkipNonFinite)]  # type: ignore[attr-defined]
+        if not any(guard.left_out for guard in guards):
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         """Update after every optimiser step."""
