@@ -95,3 +95,15 @@ class SignalAt(Callback):
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         if trainer.global_step == self.step:
             os.kill(os.getpid(), self.number)
+
+
+class SpoilLoss(Callback):
+    """Makes the loss of some steps infinite without touching its gradients, on one process only."""
+
+    def __init__(self, step: int, rank: int = 0, steps: int = 1) -> None:
+        self.spoilt = range(step, step + steps)
+        self.rank = rank
+
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+        if trainer.global_step + 1 in self.spoilt and trainer.global_rank == self.rank:
+            loss.data.fill_(torch.inf)

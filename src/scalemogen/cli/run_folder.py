@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 
-from torch.distributed import TCPStore
-
 from scalemogen.checkpoints import read_checkpoint
+from scalemogen.cli.elastic import agreed, started_by_torchrun
 from scalemogen.errors import UserError
 from scalemogen.files import digest_json
 
@@ -21,8 +21,6 @@ RUN_VARIABLE = "SCALEMOGEN_RUN"
 RESUME_VARIABLE = "SCALEMOGEN_RESUME"
 """Set by programs that start a run anew after a stop, such as a sweep: as `--resume`."""
 TRACES = ("metrics.csv", "model")
-PATIENCE = timedelta(minutes=10)
-"""How long a process waits for the first one to name the folder."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,8 @@ def run_folder(stage: str, asked: str | Path | None, words: Sequence[str] = ()) 
         return str(asked)
     if (name := slurm_name(words)) is not None:
         return str(RUNS / stage / name)
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        return _agreed(stage)
+    if started_by_torchrun():
+        return agreed(f"run/{stage}", partial(_new, stage))
     if any(int(os.environ.get(name, 0)) > 0 for name in ("LOCAL_RANK", "RANK", "NODE_RANK")):
         if RUN_VARIABLE not in os.environ:
             raise UserError("processes that are started one by one must be told their run's folder: add --run FOLDER")
@@ -167,12 +165,3 @@ def _inside(path: str | None, folder: Path) -> bool:
 
 def _new(stage: str) -> str:
     return str(new_folder(RUNS / stage / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")))
-
-
-def _agreed(stage: str) -> str:
-    """Return the folder that the first process has put into the store of torchrun, which outlives its restarts."""
-    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False, timeout=PATIENCE)
-    key = f"{RUN_VARIABLE}/{stage}"
-    if int(os.environ["RANK"]) == 0 and not store.check([key]):
-        store.set(key, _new(stage))
-    return store.get(key).decode()

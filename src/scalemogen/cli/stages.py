@@ -31,6 +31,7 @@ from scalemogen.callbacks import (
     Throughput,
 )
 from scalemogen.checkpoints import read_checkpoint
+from scalemogen.cli.elastic import meet_anew
 from scalemogen.cli.run_folder import Run, find_run, run_folder
 from scalemogen.cli.run_loggers import loggers
 from scalemogen.data_modules import MotionDataModule
@@ -182,6 +183,8 @@ class StageCLI(LightningCLI):
             RunStopped: a signal asked for it.
             KeyboardInterrupt: a second one did.
         """
+        meet_anew()
+        kwargs["weights_only"] = True  # what else a checkpoint's pickle may hold is never executed
         if self.run.newest is not None:
             kwargs["ckpt_path"] = str(self.run.newest)
             if self.trainer.is_global_zero:
