@@ -21,7 +21,7 @@ class ModelFolder(Callback):
 
     The weights are those of the best checkpoint by its monitored validation figure (the running average, where there
     is one); where nothing was validated, of the newest checkpoint; where there is none, those of the moment. Weights
-    that are not finite are never written.
+    that are not finite are never written. They are written in float32, whatever they were trained in.
     """
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -49,6 +49,7 @@ class ModelFolder(Callback):
             checkpoint = torch.load(chosen, map_location="cpu", weights_only=True)
             state = checkpoint["state_dict"]
             trained = {"steps": checkpoint["global_step"], "epochs": checkpoint["epoch"]}
+        state = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
         bad = [name for name, value in state.items() if not value.isfinite().all()]
         if bad:
             raise UserError(

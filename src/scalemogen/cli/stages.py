@@ -34,6 +34,7 @@ from scalemogen.checkpoints import read_checkpoint
 from scalemogen.cli.elastic import meet_anew
 from scalemogen.cli.run_folder import Run, find_run, run_folder
 from scalemogen.cli.run_loggers import loggers
+from scalemogen.cli.whole_precision import precision_plugin
 from scalemogen.data_modules import MotionDataModule
 from scalemogen.errors import RunStopped, UserError
 from scalemogen.files import atomic_path
@@ -143,6 +144,9 @@ class StageCLI(LightningCLI):
         newest = self._checkpoints(checkpoints)
         kwargs["default_root_dir"] = folder
         kwargs["plugins"] = [*_several(asked.get("plugins")), WholeCheckpoints()]
+        if plugin := precision_plugin(asked.get("precision")):
+            kwargs["precision"] = None
+            kwargs["plugins"].append(plugin)
         kwargs["callbacks"] = [*_several(asked.get("callbacks")), ModelFolder(), Throughput(), newest]
         if asked.get("logger") in (None, True):
             kwargs["logger"] = loggers(self.stage, self.run)

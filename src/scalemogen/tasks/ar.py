@@ -161,7 +161,8 @@ class ARTask(TextTask):
     @torch.no_grad()
     def encode(self, batch: MotionBatch) -> Tensor:
         """Return the tokenizer's latent (B, N, G, D)."""
-        z: Tensor = self.tokenizer.encode(batch.features, batch.lengths)
+        tokenizer = self.tokenizer
+        z: Tensor = tokenizer.encode(batch.features.to(tokenizer.project_in.weight.dtype), batch.lengths)
         return z
 
     @torch.no_grad()

@@ -9,7 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from scalemogen.skeletons import Skeleton
-from scalemogen.tokenizer.layers import JointLinear, ResidualBlock, SkeletalPool, SkeletalUnpool, keep_inside
+from scalemogen.tokenizer.layers import (
+    JointLinear,
+    ResidualBlock,
+    SkeletalPool,
+    SkeletalUnpool,
+    keep_inside,
+    wide_linear,
+)
 
 
 class JointChannels(nn.Module):
@@ -102,4 +109,4 @@ class MotionDecoder(nn.Module):
                 x = block(x, mask)
         hidden = functional.gelu(self.head_in(x))
         with torch.autocast(x.device.type, enabled=False):
-            return self.channels.scatter(self.head_out(hidden.float()))
+            return self.channels.scatter(wide_linear(self.head_out, hidden))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from einops import einsum, rearrange, reduce
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional
 
 EPSILON = 1e-6
@@ -26,6 +27,16 @@ def _autocast(x: Tensor) -> Tensor:
     """Cast to autocast's type already here: activations are moved about before they reach a matrix product."""
     device = x.device.type
     return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x
+
+
+def wide_linear(layer: nn.Linear | JointLinear, x: Tensor) -> Tensor:
+    """Return layer(x) computed in float32 at least, whatever the type of its weights."""
+    wide = torch.promote_types(x.dtype, torch.float32)
+    if layer.weight.dtype == wide:
+        result: Tensor = layer(x.to(wide))
+        return result
+    weights = {name: parameter.to(wide) for name, parameter in layer.named_parameters()}
+    return functional_call(layer, weights, x.to(wide))
 
 
 class JointLinear(nn.Module):

@@ -15,6 +15,7 @@ from scalemogen.motion import get_layout
 from scalemogen.scales import Pyramid, Quantised
 from scalemogen.skeletons import Skeleton
 from scalemogen.tokenizer.coders import JointChannels, MotionDecoder, MotionEncoder
+from scalemogen.tokenizer.layers import wide_linear
 
 FEW = 4
 """Motions that a CPU encodes or decodes at a time where there are no gradients: more of them do not fit its caches."""
@@ -102,8 +103,7 @@ class MotionTokenizer(nn.Module):
 
     def _project_in(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            z: Tensor = self.project_in(x.float())
-            return z
+            return wide_linear(self.project_in, x)
 
     def decode(self, latent: Tensor, lengths: Tensor) -> Tensor:
         """Map the quantised latent (B, N, G, D) to normalised features (B, N * frames_per_cell, F).
@@ -111,7 +111,7 @@ class MotionTokenizer(nn.Module):
         Frames outside a motion are zero (the reference leaves them as they come).
         """
         cells = latent.shape[1]
-        x = self.project_out(latent)
+        x = self.project_out(latent.to(self.project_out.weight.dtype))
         if self.reference:
             inside = length_mask(lengths // self.spec.frames_per_cell, cells)
             return _few_at_a_time(self.decoder, x * inside[:, :, None, None], None)
