@@ -35,9 +35,9 @@ class TextFeatures:
         if self.tokens.ndim != 3 or self.mask.shape != self.tokens.shape[:2]:
             raise ValueError(f"text features {tuple(self.tokens.shape)} do not fit mask {tuple(self.mask.shape)}")
 
-    def to(self, device: torch.device | str) -> TextFeatures:
-        """Return a copy on `device`."""
-        return TextFeatures(self.tokens.to(device), self.mask.to(device))
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> TextFeatures:
+        """Return a copy on `device`, its tokens of type `dtype`; None leaves either."""
+        return TextFeatures(self.tokens.to(device, dtype), self.mask.to(device))
 
     def __getitem__(self, rows: slice | Tensor) -> TextFeatures:
         return TextFeatures(self.tokens[rows], self.mask[rows])
@@ -73,13 +73,18 @@ class MotionBatch:
     def __len__(self) -> int:
         return self.features.shape[0]
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> MotionBatch:
-        """Return a copy on `device` (Lightning moves batches by this method)."""
+    def to(
+        self,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        non_blocking: bool = False,
+    ) -> MotionBatch:
+        """Return a copy on `device`, its features of type `dtype`; None leaves either (Lightning moves batches so)."""
         return replace(
             self,
-            features=self.features.to(device, non_blocking=non_blocking),
+            features=self.features.to(device, dtype, non_blocking=non_blocking),
             lengths=self.lengths.to(device, non_blocking=non_blocking),
-            text=None if self.text is None else self.text.to(device),
+            text=None if self.text is None else self.text.to(device, dtype),
         )
 
     def pin_memory(self) -> MotionBatch:

@@ -87,8 +87,8 @@ def generate(
     """Generate the bits of B motions of any lengths.
 
     A pass with text and one without run as one batch of 2B, over the same key-value cache; without guidance, and from
-    the last scale that has any, there is only the first. Nothing past the longest motion is computed, except with a pyramid in reference padding, which
-    always computes the full grid.
+    the last scale that has any, there is only the first. Nothing past the longest motion is computed, except with a
+    pyramid in reference padding, which always computes the full grid.
 
     A sample depends on its seed, text and length only. The last digits of a probability do depend on the batch, as all
     float32 matrix products do: a bit differs where its random number falls between the two, less than one bit in a
