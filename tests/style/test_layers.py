@@ -17,6 +17,7 @@ LAYERS = (
         "tasks",
         "data_modules",
         "callbacks",
+        "cost",
         "editing",
         "pipeline",
         "export",
