@@ -80,9 +80,9 @@ def answer(recipes: Sequence[Path], devices: int, stage: str | None = None, opti
     if devices < 1:
         raise UserError(f"--devices {devices}: at least 1 is needed")
     stage = stage or find_stage(recipes)
-    cli = _parse(stage, recipes, options)
+    cli = parse(stage, recipes, options)
     data = know(cli.datamodule)
-    plan = _plan_tokenizer(cli.model, data, recipes[0]) if isinstance(cli.model, ARTask) else None
+    plan = find_tokenizer_plan(cli.model, data, recipes[0]) if isinstance(cli.model, ARTask) else None
     trainer = cli.trainer
     settings = Settings(trainer.precision_plugin.forward_context, trainer.gradient_clip_val)
     with _still():
@@ -131,7 +131,12 @@ def _model_keys(path: Path) -> set[str]:
     return {str(key) for key in model} if isinstance(model, dict) else set()
 
 
-def _parse(stage: str, recipes: Sequence[Path], options: Sequence[str] = ()) -> StageCLI:
+def parse(stage: str, recipes: Sequence[Path], options: Sequence[str] = ()) -> StageCLI:
+    """Parse recipes as the stage's command would, and make their objects, for this machine and without a word.
+
+    Raises:
+        UserError: naming the files.
+    """
     files = [word for path in recipes for word in ("--config", str(path))]
     try:
         with _still():
@@ -140,7 +145,7 @@ def _parse(stage: str, recipes: Sequence[Path], options: Sequence[str] = ()) -> 
         raise UserError(f"{', '.join(map(str, recipes))}: {error}") from error
 
 
-def _plan_tokenizer(task: ARTask, data: KnownData, recipe: Path) -> TokenizerPlan:
+def find_tokenizer_plan(task: ARTask, data: KnownData, recipe: Path) -> TokenizerPlan:
     """Return the plan of the tokenizer that training would find, or of the tokenizer recipe of the same name."""
     asked = Path(task.tokenizer_source)
     if asked.is_file():
@@ -157,7 +162,7 @@ def _plan_tokenizer(task: ARTask, data: KnownData, recipe: Path) -> TokenizerPla
             "name a model folder with `model.tokenizer` in an overlay"
         )
     with _still():
-        return plan_tokenizer(_parse("tokenizer", [beside]).model, data, _short(beside))
+        return plan_tokenizer(parse("tokenizer", [beside]).model, data, _short(beside))
 
 
 def _short(path: Path) -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -25,11 +25,18 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
+class _Mode(FakeTensorMode):
+    """One for all its tensors, copies of layers among them."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
 class Pretence:
     """Makes tensors without content; all that meet in an operator must come from one pretence."""
 
     def __init__(self) -> None:
-        self._mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self._mode = _Mode(allow_non_fake_inputs=True)
 
     @contextmanager
     def building(self) -> Iterator[None]:

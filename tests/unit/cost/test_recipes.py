@@ -47,9 +47,9 @@ def planned(stage: str, name: str, precision: str = "32-true") -> tuple[Callable
     """Return what estimates a recipe on short clips, and what makes the same training in earnest."""
 
     def parse() -> tuple[recipe_cost.StageCLI, KnownData, recipe_cost.TokenizerPlan | None, Settings]:
-        cli = recipe_cost._parse(stage, [recipe(stage, name)], [f"--trainer.precision={precision}"])
+        cli = recipe_cost.parse(stage, [recipe(stage, name)], [f"--trainer.precision={precision}"])
         data = replace(assume(cli.datamodule), longest=FRAMES)
-        plan = recipe_cost._plan_tokenizer(cli.model, data, recipe(stage, name)) if stage == "ar" else None
+        plan = recipe_cost.find_tokenizer_plan(cli.model, data, recipe(stage, name)) if stage == "ar" else None
         return cli, data, plan, Settings(cli.trainer.precision_plugin.forward_context, cli.trainer.gradient_clip_val)
 
     def real() -> Training:
@@ -115,12 +115,12 @@ def test_every_recipe_is_costed_without_data(stage: str, name: str) -> None:
 
 
 def test_twice_the_batch_is_twice_the_work_and_leaves_the_weights() -> None:
-    cli = recipe_cost._parse("tokenizer", [recipe("tokenizer", "demo")])
+    cli = recipe_cost.parse("tokenizer", [recipe("tokenizer", "demo")])
     data = replace(assume(cli.datamodule), longest=FRAMES)
     settings = Settings(cli.trainer.precision_plugin.forward_context, None)
     found = []
     for batch in (2, 4):
-        task = recipe_cost._parse("tokenizer", [recipe("tokenizer", "demo")]).model
+        task = recipe_cost.parse("tokenizer", [recipe("tokenizer", "demo")]).model
         found.append(estimate(task, data, batch, settings))
     single, double = found
     assert double.memory.weights == single.memory.weights
