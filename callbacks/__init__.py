@@ -6,6 +6,7 @@ if __name__ != "scalemogen.callbacks":
 from scalemogen.callbacks.ema import EMA
 from scalemogen.callbacks.model_folder import ModelFolder
 from scalemogen.callbacks.sample_motions import SampleMotions
+from scalemogen.callbacks.threads import Threads
 from scalemogen.callbacks.throughput import Throughput
 
-__all__ = ["EMA", "ModelFolder", "SampleMotions", "Throughput"]
+__all__ = ["EMA", "ModelFolder", "SampleMotions", "Threads", "Throughput"]

@@ -10,7 +10,18 @@ from helpers.source import PACKAGE, Import, report, sources
 
 LAYERS = (
     {"contracts", "errors", "files", "pickles", "skeletons"},
-    {"motion", "scales", "bsq", "text", "metrics.functional", "distributed", "synthetic", "weights", "cleaning"},
+    {
+        "motion",
+        "scales",
+        "bsq",
+        "text",
+        "metrics.functional",
+        "distributed",
+        "machine",
+        "synthetic",
+        "weights",
+        "cleaning",
+    },
     {"tokenizer", "ar", "evaluators", "metrics"},
     {"sampling", "checkpoints"},
     {

@@ -154,14 +154,14 @@ def _version(name: str) -> str | None:
 def _devices() -> dict[str, str]:
     import torch
 
+    from scalemogen.machine import allowed_cores, choose_precision, device_kind
+
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    found = {
-        "cpu": f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores, "
-        f"{torch.get_num_threads()} torch threads, {_size(memory)} memory"
-    }
+    found = {"cpu": f"{allowed_cores()} cores, {torch.get_num_threads()} torch threads, {_size(memory)} memory"}
     for index in range(torch.cuda.device_count()):
         device = torch.cuda.get_device_properties(index)
         found[f"cuda:{index}"] = f"{device.name}, {_size(device.total_memory)}"
+    found["precision"] = str(choose_precision(device_kind("auto")))
     return found
 
 

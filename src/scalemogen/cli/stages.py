@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
@@ -15,15 +16,18 @@ from typing import Any
 
 import torch
 import wandb
+from jsonargparse.typing import PositiveInt
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
+from lightning.pytorch.plugins import Precision as PrecisionPlugin
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
 
-from scalemogen.callbacks import EMA, ModelFolder, SampleMotions, Throughput
+from scalemogen import machine
+from scalemogen.callbacks import EMA, ModelFolder, SampleMotions, Threads, Throughput
 from scalemogen.checkpoints import read_checkpoint
 from scalemogen.cli.account import has_wandb_key
 from scalemogen.data_modules import MotionDataModule
@@ -95,6 +99,8 @@ class StageCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what every run has: EMA, checkpoints, samples; one maximum length for data and model."""
         parser.add_argument("--run", type=str | None, default=None, help="this run's folder (default: runs/STAGE/TIME)")
+        help_threads = "CPU threads (default: as many as other processes leave free cores for, looked at every second)"
+        parser.add_argument("--threads", type=PositiveInt | None, default=None, help=help_threads)
         parser.add_lightning_class_args(EMA, "ema")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
@@ -131,15 +137,21 @@ class StageCLI(LightningCLI):
         kwargs["default_root_dir"] = folder
         kwargs["plugins"] = [*_several(asked.get("plugins")), WholeCheckpoints()]
         kwargs["callbacks"] = [*_several(asked.get("callbacks")), *callbacks(checkpoints)]
+        kwargs["callbacks"].append(Threads(self._get(self.config_init, "threads")))
         if asked.get("logger") in (None, True):
             kwargs["logger"] = loggers(self.stage, folder)
         if kwargs.get("logger", asked.get("logger")):
             kwargs["callbacks"].append(LearningRateMonitor("step"))
         if asked.get("enable_progress_bar") is not False:
             kwargs["callbacks"].append(TQDMProgressBar())
+        precision = chosen_precision(asked)
+        if precision is not None:
+            kwargs["precision"] = precision.name
         trainer: Trainer = super().instantiate_trainer(**kwargs)
         if trainer.is_global_zero:
             print(f"run: {folder}", flush=True)
+            if precision is not None:
+                print(f"precision: {precision}", flush=True)
         return trainer
 
     def fit(self, **kwargs: Any) -> None:
@@ -167,6 +179,32 @@ def callbacks(checkpoints: str) -> list[Callback]:
     """Return the callbacks that every run has: the newest checkpoint is kept beside the best one."""
     last = ModelCheckpoint(checkpoints, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     return [ModelFolder(), Throughput(), last]
+
+
+def chosen_precision(asked: Mapping[str, Any]) -> machine.Precision | None:
+    """Return the precision that the user names, else the one that suits the device; None where a plugin settles it.
+
+    What the user names is obeyed, with a warning on stderr where this CPU must emulate it.
+
+    Args:
+        asked: of the trainer.
+    """
+    accelerator = asked.get("accelerator")
+    own = any(isinstance(plugin, PrecisionPlugin) for plugin in _several(asked.get("plugins")))
+    if own or not isinstance(accelerator, str):
+        return None
+    kind = machine.device_kind(accelerator)
+    if asked.get("precision") is None:
+        return machine.choose_precision(kind)
+    name = str(asked["precision"])
+    factor = machine.emulation_factor(name, kind)
+    if factor is not None and not rank_zero_only.rank:  # type: ignore[attr-defined]
+        print(
+            f"scalemogen: warning: {name} is emulated on this CPU: a matrix product takes {factor:.1f} times as long "
+            "as in float32 (--trainer.precision=null takes what suits the machine)",
+            file=sys.stderr,
+        )
+    return machine.Precision(name, "as asked")
 
 
 def run_folder(stage: str, asked: str | Path | None) -> str:
