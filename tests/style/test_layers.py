@@ -28,6 +28,7 @@ LAYERS = (
         "tasks",
         "data_modules",
         "callbacks",
+        "cost",
         "editing",
         "pipeline",
         "export",
