@@ -6,8 +6,11 @@ import json
 import multiprocessing
 import os
 import re
+import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import islice
 from multiprocessing.queues import Queue
@@ -20,7 +23,6 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-from scalemogen.cli.bench import Figure, median_seconds
 from scalemogen.contracts import TokenSpec
 from scalemogen.data_modules import BucketSampler, Loading, MotionStore, Origin, Stored, StoreWriter, export_shards
 from scalemogen.data_modules.writer import TRAIN
@@ -42,6 +44,21 @@ COUNTED_FRAMES = 28
 
 WARM_BATCHES = 12
 CAPTION = "a person walks forward"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number.
+
+    Attributes:
+        name: what was measured.
+        value: the number.
+        unit: its unit.
+    """
+
+    name: str
+    value: float
+    unit: str
 
 
 def measure(clips: int, repeats: int) -> list[Figure]:
@@ -123,6 +140,17 @@ def _large(path: Path, repeats: int) -> list[Figure]:
         Figure("from nothing to its first shuffled batch", started, "s"),
         Figure("of its features then in this process's memory", read / 1e6, "MB"),
     ]
+
+
+def median_seconds(work: Callable[[], object], repeats: int, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Return the median time of some calls by a clock, after one that does not count."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start = clock()
+        work()
+        times.append(clock() - start)
+    return statistics.median(times)
 
 
 def opened(path: Path, repeats: int) -> float:
