@@ -142,7 +142,7 @@ def training_step(task: TokenizerTask | ARTask, batch: MotionBatch) -> Callable[
 
     def step() -> None:
         optimiser.zero_grad(set_to_none=True)
-        task.training_step(batch, 0).backward()
+        torch.autograd.backward(task.training_step(batch, 0))
         optimiser.step()
 
     return step

@@ -64,9 +64,8 @@ def loader(settings: Settings) -> Work:
         if next(taken, None) is None:
             taken = iter(batches)
             next(taken)
-        _ = folder  # the store lives as long as this function
 
-    return Work(run)
+    return Work(run, folder=folder)
 
 
 def _embeddings(settings: Settings, seed: int) -> torch.Tensor:

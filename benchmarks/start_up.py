@@ -40,7 +40,7 @@ def command(settings: Settings, *, kind: Literal["help", "import", "generate"]) 
                 time.sleep(POLL)
         return most
 
-    return Work(run, memory=memory)
+    return Work(run, memory=memory, folder=folder)
 
 
 def _save_model(folder: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -35,11 +36,20 @@ class Work:
         run: does it once.
         products: the useful arithmetic of one run; empty where it is not matrix products that take the time.
         memory: returns the peak in bytes where it is not this process that needs it.
+        folder: of files that `run` needs; gone when the context is left.
     """
 
     run: Callable[[], object]
     products: Sequence[Product] = ()
     memory: Callable[[], int] | None = None
+    folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.folder is not None:
+            self.folder.cleanup()
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ def _seconds(run: Callable[[], object], times: int) -> float:
 
 
 def _cuda_seconds(run: Callable[[], object], times: int) -> float:
-    begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
     begin.record()
     for _ in range(times):
         run()
@@ -141,12 +151,12 @@ def matrix_rate(products: Sequence[Product], settings: Settings) -> float:
     for (rows, inner, columns), flops in weights.most_common():
         if counted >= enough:
             break
-        one = torch.rand(rows, inner, generator=generator, device=settings.device).to(dtype)
-        other = torch.rand(inner, columns, generator=generator, device=settings.device).to(dtype)
-        result = one @ other
+        left = torch.rand(rows, inner, generator=generator, device=settings.device).to(dtype)
+        right = torch.rand(inner, columns, generator=generator, device=settings.device).to(dtype)
+        result = left @ right
         with torch.no_grad():
             once = statistics.median(
-                repeat_seconds(lambda a=one, b=other, r=result: torch.mm(a, b, out=r), 3, settings.device)  # type: ignore[misc]
+                repeat_seconds(lambda a=left, b=right, r=result: torch.mm(a, b, out=r), 3, settings.device)  # type: ignore[misc]
             )
         counted += flops
         seconds += once * flops / Product(rows, inner, columns).flops

@@ -32,7 +32,8 @@ def main(job: str, result: str) -> None:
     """
     asked: dict[str, Any] = json.loads(job)
     settings = Settings(**asked["settings"])
-    figures = measure(make_work(asked["maker"], settings, asked["options"]), settings).to_dict()
+    with make_work(asked["maker"], settings, asked["options"]) as work:
+        figures = measure(work, settings).to_dict()
     figures |= {"threads": torch.get_num_threads(), "package": str(Path(scalemogen.__file__).parent)}
     Path(result).write_text(json.dumps(figures), "utf-8")
 

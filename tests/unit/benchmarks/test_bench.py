@@ -49,9 +49,9 @@ def make(name: str) -> Work:
 @pytest.mark.parametrize("name", [name for name, row in ROWS.items() if not row.cuda and row.group != "start-up"])
 def test_rows_run_twice(name: str) -> None:
     """Every row of a CPU, at toy size: what it does can be repeated."""
-    work = make(name)
-    work.run()
-    work.run()
+    with make(name) as work:
+        work.run()
+        work.run()
     networks = ROWS[name].group in ("full-size", "recipes", "demo") or name.startswith("text")
     assert bool(work.products) == networks
 
@@ -226,7 +226,7 @@ def test_another_package_than_asked_for_is_noticed(tmp_path: Path) -> None:
 
 def test_against_head_by_turns(capsys: pytest.CaptureFixture[str]) -> None:
     """From the command to the ratios, with one row that takes no time."""
-    assert main(["bench", "fid", "--toy", "--against", "HEAD", "--repeats", "1", "--json", "-"]) == 0
+    assert main(["bench", "startup-import", "--toy", "--against", "HEAD", "--repeats", "1", "--json", "-"]) == 0
     written = json.loads(capsys.readouterr().out)
     (row,) = written["rows"]
     assert written["machine"]["against"] == "HEAD"
