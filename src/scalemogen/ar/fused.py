@@ -72,7 +72,9 @@ def _rows(x: Tensor) -> Tensor:
 
 class _ModulatedLinear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, eps: float
+    ) -> Tensor:
         dtype = _product_type(x)
         with torch.autocast(x.device.type, enabled=False):
             normal, mean, rstd = torch.native_layer_norm(x, x.shape[-1:], None, None, eps)

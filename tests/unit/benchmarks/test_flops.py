@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode, addmm_flop
+from torch.utils.flop_counter import FlopCounterMode
 
 from helpers.toy import SKELETON, make_features, make_spec
 from scalemogen.ar import NextScaleTransformer
@@ -26,11 +26,17 @@ from scalemogen.scales import Pyramid
 from scalemogen.text import SmallTextEncoder
 from scalemogen.tokenizer import MotionTokenizer
 
-UNKNOWN = {torch.ops.aten.addmm_: addmm_flop}
-"""Products that torch's counter leaves out: those that are added in place."""
 
-SLACK = 0.02
-"""Zeros of sparse matrices that an implementation multiplies, and the resampling of the pyramid."""
+def added_in_place(_: torch.Tensor, left: torch.Tensor, right: torch.Tensor, **__: object) -> int:
+    """Count what torch's counter leaves out."""
+    return 2 * left.shape[0] * left.shape[1] * right.shape[1]
+
+
+added_in_place._get_raw = True  # type: ignore[attr-defined]  # tensors, not their shapes
+UNKNOWN = {torch.ops.aten.addmm_: added_in_place}
+
+SLACK = 0.04
+"""Zeros of sparse matrices and frames beside a motion that an implementation multiplies, and resampling."""
 
 
 def counted(work: Callable[[], object]) -> int:
@@ -46,15 +52,15 @@ def test_a_product_is_counted_by_hand() -> None:
 
 
 def test_tokenizer() -> None:
-    width, spec = 256, make_spec()
+    width, cells, spec = 256, 49, make_spec(cells=49)
     network = MotionTokenizer(spec, SKELETON, width=width, blocks=2, dropout=0.0)
     shape = TokenizerShape(spec, SKELETON, width, blocks=2)
-    features, lengths = make_features([28])
+    features, lengths = make_features([196])
     with torch.no_grad():
         latent = network.encode(features, lengths)
-        assert counted(lambda: network.encode(features, lengths)) == pytest.approx(total(shape.encoder([7])), rel=SLACK)
-        assert counted(lambda: network.decode(latent, lengths)) == pytest.approx(total(shape.decoder([7])), rel=SLACK)
-    trained = with_backward(shape.encoder([7]) + shape.decoder([7]))
+        assert counted(lambda: network.encode(features, lengths)) == pytest.approx(total(shape.encoder([cells])), rel=SLACK)
+        assert counted(lambda: network.decode(latent, lengths)) == pytest.approx(total(shape.decoder([cells])), rel=SLACK)
+    trained = with_backward(shape.encoder([cells]) + shape.decoder([cells]))
     step = counted(lambda: network(features, lengths).reconstruction.mean().backward())
     assert step == pytest.approx(total(trained), rel=SLACK)
 
