@@ -6,7 +6,7 @@ L tokens over all scales, D bits per token, S text tokens, E text width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -53,6 +53,7 @@ class MotionBatch:
         captions: one caption a clip ("" where the data has none).
         clip_ids: one identifier a clip.
         text: optional word features of the captions.
+        altered: the clips were changed at random on loading (another speed): they are not what their identifiers name.
     """
 
     features: Tensor
@@ -60,6 +61,7 @@ class MotionBatch:
     captions: list[str]
     clip_ids: list[str]
     text: TextFeatures | None = None
+    altered: bool = False
 
     def __post_init__(self) -> None:
         size = self.features.shape[0]
@@ -272,6 +274,13 @@ class MotionSource(Protocol):
 
     def captions(self, split: str) -> Sequence[str]:
         """All captions of a split, in a fixed order."""
+
+    @property
+    def cutting(self) -> dict[str, int]:
+        """The limits that clips are cut and left out by."""
+
+    def steady(self, split: str) -> Collection[MotionBatch]:
+        """Batches of the clips of a split that every epoch shows alike: neither cut nor changed at random."""
 
 
 @runtime_checkable

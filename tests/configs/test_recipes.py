@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from helpers.training import EXPERIMENTS, QUIET, STAGES, options
 from scalemogen.ar import NextScaleTransformer
 from scalemogen.cli.main import main
 from scalemogen.cli.stages import TASKS, StageCLI, make_cli, quiet_libraries
-from scalemogen.contracts import DataFacts, TokenSpec
+from scalemogen.contracts import DataFacts, MotionBatch, TokenSpec
 from scalemogen.data_modules import MotionDataModule
 from scalemogen.evaluators import ContrastiveNetwork
 from scalemogen.motion import get_layout
@@ -56,6 +57,11 @@ class Data:
         self.facts = DataFacts(
             name, skeleton, layout, 20.0, torch.zeros(width), torch.ones(width), "none", "none", {"train": "0"}
         )
+
+    cutting: ClassVar[dict[str, int]] = {}
+
+    def steady(self, split: str) -> list[MotionBatch]:
+        return []
 
     def captions(self, split: str) -> list[str]:
         return ["a person walks"]

@@ -11,8 +11,8 @@ from scalemogen.interop import tokenizer_state
 from scalemogen.motion import get_layout
 from scalemogen.scales import Pyramid
 from scalemogen.skeletons import get_skeleton
-from scalemogen.tokenizer.rows import Rows
 from scalemogen.tokenizer import LossWeights, MotionTokenizer, quantiser_loss, reconstruction_losses
+from scalemogen.tokenizer.rows import Rows
 
 
 def build(fixture: Fixture) -> MotionTokenizer:

@@ -1,19 +1,23 @@
 """Parts of a block whose backward pass is written out, so that it keeps less and moves less.
 
-Plain autograd keeps the result of every operation here: normalised, modulated and activated copies of the sequence, many
-times its size in a block. These functions keep their inputs and compute the cheap copies again. Results and gradients
-are those of the plain expressions (tests/unit/ar/test_fused.py).
+Plain autograd keeps the result of every operation here: normalised, modulated and activated copies of the sequence,
+many times its size in a block. These functions keep their inputs and compute the cheap copies again. Results and
+gradients are those of the plain expressions (tests/unit/ar/test_fused.py).
 
 Axis letters: B batch, L tokens, M model width, H heads, C channels of a head.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+LINEAR = 2.0 * math.sqrt(2.0 / math.pi)
+CUBIC = 0.044715 * LINEAR
 
 
 def modulated_linear(x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
@@ -41,7 +45,7 @@ def gelu_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def turned_directions(qkv: Tensor, rotary: Tensor, gain: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return queries, keys and values of cosine attention with rotary positions: rot(gain · q / ||q||), rot(k / ||k||), v.
+    """Return what cosine attention with rotary positions reads: rot(gain · q / ||q||), rot(k / ||k||), v.
 
     Args:
         qkv: (B, L, 3, H, C).
@@ -72,9 +76,7 @@ def _rows(x: Tensor) -> Tensor:
 
 class _ModulatedLinear(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, eps: float
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
         dtype = _product_type(x)
         with torch.autocast(x.device.type, enabled=False):
             normal, mean, rstd = torch.native_layer_norm(x, x.shape[-1:], None, None, eps)
@@ -107,7 +109,7 @@ class _GeluLinear(torch.autograd.Function):
         ctx.save_for_backward(x, weight)
         dtype = _product_type(x)
         with torch.autocast(x.device.type, enabled=False):
-            active = functional.gelu(x, approximate="tanh")
+            active = _gelu(x)
             return functional.linear(active.to(dtype), weight.to(dtype), bias.to(dtype))
 
     @staticmethod
@@ -115,12 +117,33 @@ class _GeluLinear(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         grad = grads[0]
         with torch.autocast(x.device.type, enabled=False):
-            active = functional.gelu(x, approximate="tanh").to(grad.dtype)
-            of_weight = (_rows(grad).T @ _rows(active)).to(weight.dtype)
+            active, slope = _gelu_and_slope(x)
+            of_weight = (_rows(grad).T @ _rows(active.to(grad.dtype))).to(weight.dtype)
             of_bias = _rows(grad).sum(0).to(weight.dtype)
-            of_active = (grad @ weight.to(grad.dtype)).to(x.dtype)
-            of_x = torch.ops.aten.gelu_backward(of_active, x, approximate="tanh")
+            of_x = slope.mul_((grad @ weight.to(grad.dtype)).to(x.dtype))
         return of_x, of_weight, of_bias
+
+
+def _gelu(x: Tensor) -> Tensor:
+    """Return the tanh-approximated GELU: with u = sqrt(2 / pi) (x + 0.044715 x^3), x (1 + tanh u) / 2 = x sigmoid(2 u).
+
+    On a CPU by the second form, in few passes: torch's own kernel takes two to three times as long there.
+    """
+    if x.device.type != "cpu":
+        return functional.gelu(x, approximate="tanh")
+    return torch.addcmul(x.new_tensor(LINEAR), x, x, value=CUBIC).mul_(x).sigmoid_().mul_(x)
+
+
+def _gelu_and_slope(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return `_gelu(x)` and its derivative, s + x s (1 - s) d(2 u)/dx with s = sigmoid(2 u)."""
+    if x.device.type != "cpu":
+        return functional.gelu(x, approximate="tanh"), torch.ops.aten.gelu_backward(
+            torch.ones_like(x), x, approximate="tanh"
+        )
+    sigmoid = torch.addcmul(x.new_tensor(LINEAR), x, x, value=CUBIC).mul_(x).sigmoid_()
+    active = x * sigmoid
+    slope = torch.addcmul(x.new_tensor(LINEAR), x, x, value=3.0 * CUBIC).mul_(active)
+    return active, slope.addcmul_(slope, sigmoid, value=-1.0).add_(sigmoid)
 
 
 class _TurnedDirections(torch.autograd.Function):

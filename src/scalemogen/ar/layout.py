@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from scalemogen.contracts import Scale, TokenSpec

@@ -93,9 +93,10 @@ class _GeluConv(torch.autograd.Function):
 
 
 class SkeletalTemporalConv(nn.Module):
-    """Exact GELU, then graph convolution over bone neighbours plus temporal convolution of size 3 (paper_facts section 3).
+    """Exact GELU, then graph convolution over bone neighbours plus temporal convolution of size 3 (paper_facts 3).
 
-    With h = gelu(x): y_j(t) = W_- h_j(t-1) + W_0 h_j(t) + W_+ h_j(t+1) + W_n mean over the neighbours i of j of h_i(t) + b
+    With h = gelu(x):
+    y_j(t) = W_- h_j(t-1) + W_0 h_j(t) + W_+ h_j(t+1) + W_n mean over the neighbours i of j of h_i(t) + b
 
     where the mean includes j itself and divides by (degree + 1e-6). Differs from the reference in the parametrisation
     only: there, W_0 is the sum of two matrices and b the sum of three vectors.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -51,9 +52,9 @@ class Rows:
         levels = [_level(counts * 2**stage) for stage in range(stages + 1)]
         self.motions = len(cells)
         self.levels = [Level(*(_to(value, device) for value in vars(level).values())) for level in levels]
-        self._halves = [_halves(fine, coarse, device) for coarse, fine in zip(levels, levels[1:], strict=False)]
-        self._sources = [_sources(fine, coarse, counts * 2**stage, device)
-                         for stage, (coarse, fine) in enumerate(zip(levels, levels[1:], strict=False))]  # fmt: skip
+        neighbours = list(pairwise(levels))
+        self._halves = [_halves(fine, coarse, device) for coarse, fine in neighbours]
+        self._sources = [_sources(fine, coarse, counts * 2**i, device) for i, (coarse, fine) in enumerate(neighbours)]
 
     def pack(self, x: Tensor, level: int) -> Tensor:
         """Take (B, T, ...), T at least the longest motion's times, to (R, ...) with zeros in the gaps."""

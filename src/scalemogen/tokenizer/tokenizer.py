@@ -18,9 +18,9 @@ from scalemogen.skeletons import Skeleton
 from scalemogen.tokenizer.coders import JointChannels, MotionDecoder, MotionEncoder
 from scalemogen.tokenizer.rows import Rows
 
-CELLS_AT_A_TIME = 50
-"""Latent cells that a CPU encodes or decodes at a time where there are no gradients, but whole motions: the activations
-of more do not stay in its caches."""
+MOST_ACTIVATIONS = 2_000_000
+"""Numbers of the widest layer that a CPU computes at a time where there are no gradients, but whole motions: more do
+not stay in its caches."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,11 @@ class MotionTokenizer(nn.Module):
         """Return the motions to compute at a time: all of them, but on a CPU without gradients what its caches hold."""
         if torch.is_grad_enabled() or device.type != "cpu":
             return [slice(None)]
+        of_cell = self.spec.frames_per_cell * len(self.encoder.channels.counts) * self.project_in.in_features
+        most = MOST_ACTIVATIONS // of_cell
         cuts, cells = [0], 0
         for motion, count in enumerate(counts):
-            if cells and cells + count > CELLS_AT_A_TIME:
+            if cells and cells + count > most:
                 cuts.append(motion)
                 cells = 0
             cells += count

@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from helpers.toy_ar import LENGTHS, toy_quantised, toy_text, toy_transformer
 from scalemogen.ar import NextScaleTransformer, transformer
 from scalemogen.ar.fused import gelu_linear, modulated_linear, turned_directions
 from scalemogen.ar.layout import rotary_table
-
-from helpers.toy_ar import LENGTHS, toy_quantised, toy_text, toy_transformer
 
 EPS = 1e-6
 
