@@ -47,6 +47,15 @@ class Source:
         """Return all sentences."""
         return sentences()
 
+    @property
+    def cutting(self) -> dict[str, int]:
+        """No limits."""
+        return {}
+
+    def steady(self, split: str) -> list[MotionBatch]:
+        """Return no batches: nothing is kept from one epoch to the next."""
+        return []
+
 
 @cache
 def sentences() -> tuple[str, ...]:
@@ -231,7 +240,7 @@ def give_words(task: ARTask, features: TextFeatures) -> None:
 def give_latents(task: ARTask, latents: Tensor) -> None:
     """Have a task take these latents instead of encoding the batch."""
 
-    def encode(_: MotionBatch) -> Tensor:
+    def encode(*_: object) -> Tensor:  # the batch, and in newer revisions its split
         return latents
 
     for name, replacement in (("encode", encode),):
