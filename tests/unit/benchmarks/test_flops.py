@@ -58,12 +58,10 @@ def test_tokenizer() -> None:
     features, lengths = make_features([196])
     with torch.no_grad():
         latent = network.encode(features, lengths)
-        assert counted(lambda: network.encode(features, lengths)) == pytest.approx(
-            total(shape.encoder([cells])), rel=SLACK
-        )
-        assert counted(lambda: network.decode(latent, lengths)) == pytest.approx(
-            total(shape.decoder([cells])), rel=SLACK
-        )
+        encoded = counted(lambda: network.encode(features, lengths))
+        decoded = counted(lambda: network.decode(latent, lengths))
+    assert encoded == pytest.approx(total(shape.encoder([cells])), rel=SLACK)
+    assert decoded == pytest.approx(total(shape.decoder([cells])), rel=SLACK)
     trained = with_backward(shape.encoder([cells]) + shape.decoder([cells]))
     step = counted(lambda: network(features, lengths).reconstruction.mean().backward())
     assert step == pytest.approx(total(trained), rel=SLACK)
