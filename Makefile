@@ -79,8 +79,8 @@ test-parity: $(READY) ## every fixture of the reference implementation in SCALEM
 docs: $(READY) ## check the docs: links, recipes, targets, and their commands on small models
 	@$(PYTEST) tests/style/test_docs.py tests/smoke/test_use_page.py tests/smoke/test_python_pages.py $(ARGS)
 
-bench: $(READY) ## speed and memory of stores and loaders on this machine: medians
-	@OMP_NUM_THREADS=1 $(SCALEMOGEN) bench $(ARGS)
+bench: $(READY) ## speed and memory on this machine: ARGS="--quick", ARGS="--against REVISION", ARGS=data, ARGS=curves
+	@$(SCALEMOGEN) bench $(ARGS)
 
 lint: $(READY) types ## ruff, types, layers and limits
 	@$(BIN)/ruff check .
@@ -97,4 +97,4 @@ wheel: $(READY) ## dist/*.whl, from clean
 
 clean: ## remove build products and caches; keeps .venv, data and runs
 	@rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
-	@find src tests data_modules callbacks -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src tests data_modules callbacks benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -37,6 +37,7 @@ LAYERS = (
         "sweeps",
         "serving",
     },
+    {"benchmarks"},
     {"cli"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
@@ -131,6 +132,6 @@ def test_there_is_one_import_root() -> None:
         f"{source.label}:{name.line}: {name.name}"
         for source in sources()
         for name in source.imports()
-        if not name.parts[0] or name.parts[0] in {"data_modules", "callbacks", "experiments", "src"}
+        if not name.parts[0] or name.parts[0] in {"data_modules", "callbacks", "experiments", "benchmarks", "src"}
     ]
     assert not found, report(found)
