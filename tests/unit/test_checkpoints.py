@@ -20,6 +20,7 @@ from scalemogen.checkpoints import (
     Bundle,
     describe,
     find_tokenizer,
+    is_whole,
     load_checkpoint,
     load_folder,
     load_model,
@@ -27,6 +28,7 @@ from scalemogen.checkpoints import (
     save_folder,
     text_settings,
 )
+from scalemogen.cli.stages import WholeCheckpoints
 from scalemogen.errors import UserError
 
 
@@ -204,6 +206,23 @@ def test_a_truncated_checkpoint_and_a_wrong_stage_are_named(original: Path, tmp_
         load_model(path)
     with pytest.raises(UserError, match="nowhere: no such model folder or checkpoint"):
         load_model(tmp_path / "nowhere")
+
+
+def test_overwritten_bytes_of_a_checkpoint_are_found(original: Path, tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    torch.save(contents(load_folder(original)), path)
+    assert is_whole(path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 200] = bytes(200)
+    path.write_bytes(data)
+    assert not is_whole(path)
+    with pytest.raises(UserError, match=r"last\.ckpt is damaged.*checksum"):
+        load_model(path)
+    with pytest.raises(UserError, match=r"last\.ckpt is damaged.*checksum"):
+        WholeCheckpoints().load_checkpoint(path)
+    path.write_bytes(data[:1000])
+    assert not is_whole(path)
+    assert not is_whole(tmp_path / "nowhere.ckpt")
 
 
 def test_a_full_disk_leaves_the_old_folder_and_nothing_else(

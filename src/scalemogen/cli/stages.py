@@ -24,7 +24,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
 
 from scalemogen.callbacks import EMA, ModelFolder, SampleMotions, Throughput
-from scalemogen.checkpoints import read_checkpoint
+from scalemogen.checkpoints import read_checkpoint, require_whole
 from scalemogen.cli.account import has_wandb_key
 from scalemogen.data_modules import MotionDataModule
 from scalemogen.errors import UserError
@@ -75,6 +75,17 @@ class WholeCheckpoints(TorchCheckpointIO):
         """
         with atomic_path(path) as temporary:
             torch.save(checkpoint, temporary)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read a checkpoint whose bytes are all as they were written.
+
+        Raises:
+            UserError: missing or damaged.
+        """
+        require_whole(path)
+        return super().load_checkpoint(path, map_location, weights_only)
 
 
 class StageCLI(LightningCLI):
