@@ -9,7 +9,7 @@ import pytest
 from helpers.source import PACKAGE, Import, report, sources
 
 LAYERS = (
-    {"contracts", "errors", "files", "pickles", "skeletons"},
+    {"arrays", "contracts", "errors", "files", "pickles", "skeletons"},
     {"motion", "scales", "bsq", "text", "metrics.functional", "distributed", "synthetic", "weights", "cleaning"},
     {"tokenizer", "ar", "evaluators", "metrics"},
     {"sampling", "checkpoints"},
