@@ -27,6 +27,7 @@ from scalemogen.contracts import DataFacts
 from scalemogen.data_modules.chunks import INDEX, Chunks
 from scalemogen.data_modules.columns import Rows, last_value, open_column, read_texts
 from scalemogen.errors import UserError
+from scalemogen.files import parse_json
 
 _T = TypeVar("_T")
 
@@ -209,7 +210,7 @@ class MotionStore:
     def attributes(self, index: int) -> dict[str, Any]:
         """Return the attributes of a clip."""
         text = self.raw_attributes(index)
-        value: dict[str, Any] = _parse(self.path, lambda: dict(json.loads(text)), "attributes.npy")
+        value: dict[str, Any] = _parse(self.path, lambda: dict(parse_json(text)), "attributes.npy")
         return value
 
     def raw_attributes(self, index: int) -> str:
@@ -237,7 +238,7 @@ class MotionStore:
     def quarantine(self) -> list[Quarantined]:
         """What was left out while building."""
         lines = _read_text(self.path / QUARANTINE).splitlines()
-        return _parse(self.path, lambda: [Quarantined(**json.loads(line)) for line in lines], QUARANTINE)
+        return _parse(self.path, lambda: [Quarantined(**parse_json(line)) for line in lines], QUARANTINE)
 
 
 def is_store(path: Path) -> bool:
@@ -268,19 +269,19 @@ def _read_description(path: Path) -> dict[str, Any]:
     if not (path / DESCRIPTION).is_file():
         raise UserError(f"{path} is not a motion store: {DESCRIPTION} is missing")
     text = _read_text(path / DESCRIPTION)
-    version = _parse(path, lambda: json.loads(text)["format"])
+    version = _parse(path, lambda: parse_json(text)["format"])
     if version != FORMAT:
         raise UserError(
             f"{path}: store format {version!r}, this version reads {FORMAT}; delete the folder and build it again"
         )
-    value: dict[str, Any] = json.loads(text)
+    value: dict[str, Any] = parse_json(text)
     return value
 
 
 def _parse(path: Path, read: Callable[[], _T], name: str = DESCRIPTION) -> _T:
     try:
         return read()
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path / name}: damaged ({type(error).__name__}: {error}); delete the folder and build it again"
         ) from error

@@ -127,6 +127,22 @@ def read_header(file: IO[bytes]) -> Header:
     return Header(_dtype(found["type"].decode()), shape, found["order"] == b"True", 8 + width + count)
 
 
+def read_npy(file: IO[bytes]) -> NDArray[Any]:
+    """Read a .npy file from its beginning on.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: damaged, foreign, pickled objects, or more than `MOST_BYTES`.
+    """
+    header = read_header(file)
+    if header.size > MOST_BYTES:
+        raise ValueError(f"an array of {header.size} bytes; at most {MOST_BYTES >> 20} MiB are read")
+    data = file.read(header.size)
+    if len(data) != header.size:
+        raise ValueError(f"{len(data)} bytes where its header promises {header.size}")
+    return header.array(data)
+
+
 def _dtype(text: str) -> np.dtype[Any]:
     try:
         dtype = np.dtype(text)

@@ -98,6 +98,10 @@ class Scale:
     groups: tuple[tuple[int, ...], ...]
 
 
+LARGEST_SIZES = {"bits": 1024, "cells": 1_000_000, "parts": 10_000, "frames_per_cell": 1_000_000}
+"""What sizes in a file may be at most: far beyond use, and too little for a damaged file to fill the memory."""
+
+
 @dataclass(frozen=True)
 class TokenSpec:
     """The contract between the two stages (design.md); stored in both checkpoints and compared on load.
@@ -152,7 +156,17 @@ class TokenSpec:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> TokenSpec:
-        """Build from `to_dict`'s result."""
+        """Build from `to_dict`'s result.
+
+        Raises:
+            ValueError: a number is none, or out of all proportion.
+        """
+        for name, most in LARGEST_SIZES.items():
+            if type(value[name]) is not int or not 1 <= value[name] <= most:
+                raise ValueError(f"{name} is {value[name]!r:.60}; a whole number from 1 to {most} is needed")
+        for name in ("skeleton", "skeleton_digest", "layout"):
+            if not isinstance(value[name], str):
+                raise ValueError(f"{name} is {value[name]!r:.60}; a text is needed")
         scales = tuple(Scale(int(d), tuple(tuple(int(p) for p in g) for g in groups)) for d, groups in value["scales"])
         return cls(**{**value, "scales": scales})
 
@@ -187,6 +201,10 @@ class TokenMaps:
 
     def __getitem__(self, rows: slice | Tensor) -> TokenMaps:
         return TokenMaps(tuple(b[rows] for b in self.bits), tuple(v[rows] for v in self.valid))
+
+
+FASTEST = 100_000
+"""Frames per second of data at most."""
 
 
 @dataclass(frozen=True)
@@ -229,13 +247,27 @@ class DataFacts:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> DataFacts:
-        """Build from `to_dict`'s result."""
+        """Build from `to_dict`'s result.
+
+        Raises:
+            ValueError: a field is of another kind, or statistics are not finite numbers for the same features.
+        """
+        texts = {name: value[name] for name in ("name", "layout", "licence", "citation")} | dict(value["digests"])
+        for name, text in texts.items():
+            if not isinstance(text, str):
+                raise ValueError(f"{name} is {text!r:.60}; a text is needed")
+        fps = value["fps"]
+        if type(fps) not in (int, float) or not 0 < fps <= FASTEST:
+            raise ValueError(f"fps is {fps!r:.60}; a number up to {FASTEST} is needed")
+        mean, std = (torch.tensor(value[name], dtype=torch.float32) for name in ("mean", "std"))
+        if mean.ndim != 1 or mean.shape != std.shape or not bool((mean.isfinite() & std.isfinite()).all()):
+            raise ValueError("mean and std must be finite numbers, one for each feature")
         return cls(
             **{
                 **value,
                 "skeleton": Skeleton.from_dict(value["skeleton"]),
-                "mean": torch.tensor(value["mean"], dtype=torch.float32),
-                "std": torch.tensor(value["std"], dtype=torch.float32),
+                "mean": mean,
+                "std": std,
             }
         )
 

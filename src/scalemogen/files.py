@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from scalemogen.errors import UserError
 
@@ -119,6 +120,28 @@ def zip_fault(path: Path) -> str | None:
     except (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, struct.error) as error:  # whatever zipfile raises
         return str(error) or type(error).__name__
     return None if damaged is None else f"its record {damaged!r} does not have the checksum it was written with"
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON.
+
+    Raises:
+        ValueError: it is none, not UTF-8, or nested more deeply than the parser goes.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def digest_file(path: Path) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def digest_bytes(*chunks: bytes) -> str:
