@@ -133,6 +133,8 @@ class MotionStore:
         self.split_names: tuple[str, ...] = _parse(self.path, lambda: tuple(description["splits"]))
         clips, frames = _parse(self.path, lambda: (int(description["clips"]), int(description["frames"])))
         self.lengths: NDArray[np.int64] = open_column(self.path / "lengths.npy", np.int64, clips).all()
+        if (shortest := self.lengths.min(initial=1)) < 1:
+            raise UserError(f"{self.path / 'lengths.npy'}: damaged, it has a clip of {shortest} frames")
         sharded = (self.path / INDEX).is_file()
         self._features = Chunks(self.path, clips) if sharded else Rows(self.path, clips, frames, self.width)
         self.split_codes: NDArray[np.uint8] = open_column(self.path / "splits.npy", np.uint8, clips).all()

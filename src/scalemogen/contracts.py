@@ -203,8 +203,8 @@ class TokenMaps:
         return TokenMaps(tuple(b[rows] for b in self.bits), tuple(v[rows] for v in self.valid))
 
 
-FASTEST = 100_000
-"""Frames per second of data at most."""
+FASTEST, LARGEST_STATISTIC = 100_000, 1e30
+"""Frames per second of data, and of the numbers of its statistics, at most."""
 
 
 @dataclass(frozen=True)
@@ -259,15 +259,17 @@ class DataFacts:
         fps = value["fps"]
         if type(fps) not in (int, float) or not 0 < fps <= FASTEST:
             raise ValueError(f"fps is {fps!r:.60}; a number up to {FASTEST} is needed")
-        mean, std = (torch.tensor(value[name], dtype=torch.float32) for name in ("mean", "std"))
-        if mean.ndim != 1 or mean.shape != std.shape or not bool((mean.isfinite() & std.isfinite()).all()):
-            raise ValueError("mean and std must be finite numbers, one for each feature")
+        if len(value["mean"]) != len(value["std"]):
+            raise ValueError(f"mean has {len(value['mean'])} numbers, std {len(value['std'])}")
+        for number in (*value["mean"], *value["std"]):
+            if type(number) not in (int, float) or not abs(number) < LARGEST_STATISTIC:
+                raise ValueError(f"mean and std hold {number!r:.60}; finite numbers are needed")
         return cls(
             **{
                 **value,
                 "skeleton": Skeleton.from_dict(value["skeleton"]),
-                "mean": mean,
-                "std": std,
+                "mean": torch.tensor(value["mean"], dtype=torch.float32),
+                "std": torch.tensor(value["std"], dtype=torch.float32),
             }
         )
 

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from scalemogen.errors import UserError
 
 
@@ -132,6 +134,21 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse YAML, without the tags that make objects.
+
+    Raises:
+        ValueError: it is none, nested more deeply than the parser goes, or a value does not fit its tag or its form
+            (a date of month 13); the message is one line.
+    """
+    try:
+        return yaml.safe_load(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:  # the last four from values
+        raise ValueError(" ".join(str(error).split())) from error
 
 
 def digest_file(path: Path) -> str:

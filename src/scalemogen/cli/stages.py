@@ -126,7 +126,10 @@ class StageCLI(LightningCLI):
         Raises:
             UserError: a checkpoint that is missing, damaged or of another kind.
         """
-        self.config = parser.parse_args(args)
+        try:
+            self.config = parser.parse_args(args)
+        except UnicodeDecodeError as error:
+            raise UserError(f"a configuration file is not UTF-8: {error.reason} at byte {error.start}") from error
         subcommand = self.config.get("subcommand")
         path = self.config[subcommand].get("ckpt_path") if subcommand else None
         if path is not None and path not in ("best", "last", "hpc"):

@@ -35,8 +35,20 @@ class Kind(ABC):
         folder: empty, for its files.
     """
 
+    must_refuse = False
+    """The damage just made must be found, whatever it is."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._dirty: dict[Path, bytes] = {}
+
+    def write_changed(self, folder: Path, good: dict[str, bytes], files: dict[str, bytes]) -> None:
+        """Write those files that are not as they should be, and put back those that were damaged before."""
+        for path, data in self._dirty.items():
+            path.write_bytes(data)
+        self._dirty = {folder / name: good[name] for name in files if files[name] != good[name]}
+        for path in self._dirty:
+            path.write_bytes(files[str(path.relative_to(folder))])
 
     @abstractmethod
     def make(self, dice: Random) -> None:
@@ -91,7 +103,7 @@ class NPZFile(Kind):
             _zip(path, {f"{key}.npy": value for key, value in members.items()}, dice)
             return
         value = arrays[name]
-        match dice.randrange(9):
+        match dice.randrange(9) if dice.random() < 0.95 else 6:
             case 0:
                 del arrays[name]
             case 1:
@@ -107,7 +119,7 @@ class NPZFile(Kind):
                 flat = value.copy().reshape(-1)
                 flat[dice.randrange(len(flat))] = dice.choice((np.nan, np.inf, -np.inf, 1e30, -1, 0))
                 arrays[name] = flat.reshape(value.shape)
-            case 6:
+            case 6 if dice.random() < 0.3:
                 arrays[name] = np.zeros((dice.choice((10**5, 10**6)), 22), np.float32)  # small on disk
             case 7:
                 arrays[name] = np.array([{}], object)
@@ -144,7 +156,8 @@ class ModelFolder(Kind):
 
     def make(self, dice: Random) -> None:
         files, name = dict(self.good), dice.choice(self.names)
-        if dice.random() < 0.8:  # of a version that knew no digests, so that readers see all of it
+        old = dice.random() < 0.8
+        if old:  # of a version that knew no digests, so that readers see all of it
             description = json.loads(files["model.json"])
             files["model.json"] = to_json({key: value for key, value in description.items() if key not in OF_THE_FILES})
         data = files[name]
@@ -163,8 +176,8 @@ class ModelFolder(Kind):
                 to_json(damage_json(json.loads(header), dice)) if dice.random() < 0.7 else damage_text(header, dice)
             )
             files[name] = struct.pack("<Q", len(header)) + header + data[8 + length :]
-        for key, value in files.items():
-            (self.folder / "model" / key).write_bytes(value)
+        self.write_changed(self.folder / "model", self.good, files)
+        self.must_refuse = not old and files[name] != data
 
     def read(self) -> object:
         return load_folder(self.folder / "model")
@@ -260,8 +273,7 @@ class Store(Kind):
                 files[name][:128] + damage_bytes(files[name][128:], dice)[: len(files[name]) - 128])  # fmt: skip
         else:
             files[name] = damage_text(files[name], dice)
-        for key, value in files.items():
-            (self.folder / "store" / key).write_bytes(value)
+        self.write_changed(self.folder / "store", self.good, files)
 
     def read(self) -> object:
         store = MotionStore.open(self.folder / "store")

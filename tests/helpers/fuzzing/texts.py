@@ -117,7 +117,7 @@ class Requests(Kind):
     @cached_property
     def client(self) -> TestClient:
         model = TextToMotion.from_pretrained(make_model(self.folder / "model", max_frames=16))
-        app = create_app(model, Limits(rate=10**9, queue=2, keep=8))
+        app = create_app(model, Limits(rate=10**9, queue=2, keep=16))
         client = TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
         client.__enter__()
         return client
