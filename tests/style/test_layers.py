@@ -9,7 +9,7 @@ import pytest
 from helpers.source import PACKAGE, Import, report, sources
 
 LAYERS = (
-    {"contracts", "errors", "files", "pickles", "skeletons"},
+    {"arrays", "contracts", "errors", "files", "pickles", "skeletons"},
     {
         "motion",
         "scales",

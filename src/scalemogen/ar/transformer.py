@@ -145,7 +145,7 @@ class NextScaleTransformer(nn.Module):
         self.scale_embed = nn.Parameter(torch.empty(len(spec.scales), width))
         self.places = BodyAndTime(spec, width) if places else None
         self.modulation = nn.Linear(width, 6 * width)
-        rates = torch.linspace(0.0, drop_path, depth).tolist()
+        rates = (drop_path * block / max(1, depth - 1) for block in range(depth))
         self.blocks = nn.ModuleList(Block(width, heads, mlp_ratio, dropout, rate) for rate in rates)
         self.head_modulation = nn.Linear(width, 2 * width)
         self.head = nn.Linear(width, 2 * spec.bits)

@@ -32,7 +32,7 @@ from scalemogen.callbacks import (
     Threads,
     Throughput,
 )
-from scalemogen.checkpoints import read_checkpoint
+from scalemogen.checkpoints import read_checkpoint, require_whole
 from scalemogen.cli.elastic import meet_anew
 from scalemogen.cli.precision import chosen_precision, precision_plugin
 from scalemogen.cli.run_folder import Run, find_run, run_folder
@@ -85,6 +85,17 @@ class WholeCheckpoints(TorchCheckpointIO):
         with atomic_path(path) as temporary:
             torch.save(checkpoint, temporary)
 
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read a checkpoint whose bytes are all as they were written.
+
+        Raises:
+            UserError: missing or damaged.
+        """
+        require_whole(path)
+        return super().load_checkpoint(path, map_location, weights_only)
+
 
 class StageCLI(LightningCLI):
     """LightningCLI with a folder of its own for every run, W&B offline without a key, and EMA weights."""
@@ -134,7 +145,10 @@ class StageCLI(LightningCLI):
         Raises:
             UserError: a checkpoint that is missing, damaged or of another kind.
         """
-        self.config = parser.parse_args(args)
+        try:
+            self.config = parser.parse_args(args)
+        except UnicodeDecodeError as error:
+            raise UserError(f"a configuration file is not UTF-8: {error.reason} at byte {error.start}") from error
         subcommand = self.config.get("subcommand")
         path = self.config[subcommand].get("ckpt_path") if subcommand else None
         if path is not None and path not in ("best", "last", "hpc"):

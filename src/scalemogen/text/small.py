@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, ClassVar, final
 
@@ -59,6 +60,11 @@ class SmallTextEncoder(TextEncoder):
             raise UserError(f"width of the text encoder is {width}; it must be a multiple of its {heads} heads")
         if layers < 1:
             raise UserError(f"the text encoder has {layers} layers; it needs at least 1")
+        if not 0.0 <= dropout < 1.0 or not 0.0 < mlp_ratio < math.inf:
+            raise UserError(
+                f"the text encoder has dropout {dropout} and mlp_ratio {mlp_ratio}; from 0 to below 1, and a positive"
+                " number are needed"
+            )
         self.layers = layers
         self.heads = heads
         self.mlp_ratio = mlp_ratio
