@@ -18,7 +18,6 @@ from packaging.requirements import Requirement
 
 from scalemogen import __version__
 from scalemogen.cli.account import has_wandb_key
-from scalemogen.cli.parser import Parser
 
 SHOWN = ("torch", "lightning", "jsonargparse", "transformers", "torchmetrics", "wandb", "numpy")
 LOW_DISK = 5e9  # bytes; a full-size data set and its runs need more
@@ -56,19 +55,6 @@ class Report:
     def healthy(self) -> bool:
         """Whether nothing essential is missing."""
         return all(check.state != "failed" for check in self.checks)
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of `scalemogen doctor`."""
-    parser = Parser(
-        prog="scalemogen doctor",
-        description="Print versions, devices and writable paths, and what is missing for which feature.",
-        epilog="example: scalemogen doctor --json | python -m json.tool",
-    )
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of training runs (default: runs)")
-    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of motion stores (default: data)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:
