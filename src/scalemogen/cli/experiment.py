@@ -19,8 +19,9 @@ import wandb
 from scalemogen import __version__
 from scalemogen.checkpoints import read_description
 from scalemogen.cli import evaluate
-from scalemogen.cli.parser import Parser
-from scalemogen.cli.run_folder import RUNS, run_folder
+from scalemogen.cli.arguments.evaluate import build_parser as evaluation_parser
+from scalemogen.cli.arguments.experiment import ORDER, TRAINED
+from scalemogen.cli.run_folder import run_folder
 from scalemogen.cli.stages import main as run_stage
 from scalemogen.cli.stages import make_cli, quiet_libraries
 from scalemogen.contracts import TokenSpec
@@ -29,8 +30,6 @@ from scalemogen.errors import UserError
 from scalemogen.files import atomic_path
 from scalemogen.sweeps import digest_words, once
 
-TRAINED = ("tokenizer", "ar", "evaluator")
-ORDER = (*TRAINED, "evaluate")
 SEEDED = ("tokenizer", "ar")
 """Stages that the training seed changes: all models are judged by the same evaluator and the same sampling seeds."""
 SHOWN = {
@@ -45,34 +44,6 @@ TAKEN = {
 }
 """Options of a stage that come from a stage before it, unless they are given."""
 SWEEP_VARIABLES = ("WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH")
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command."""
-    parser = Parser(
-        prog="scalemogen experiment",
-        description="Train the stages that are named, evaluate on validation, and write one row of figures.\n"
-        f"A stage ({', '.join(ORDER)}) is left out when no option names it. Its folder is named after all\n"
-        "that it depends on, so that experiments share what they have in common and go on after a stop.",
-        epilog="example: scalemogen experiment tokenizer.config=experiments/tokenizer/demo.yaml tokenizer.model.bits=8"
-        " ar.config=experiments/ar/demo.yaml seed=1",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "options",
-        nargs="*",
-        metavar="STAGE.OPTION=VALUE",
-        help="option of a stage as its own command takes it; seed=N is the training seed (default: 0)",
-    )
-    parser.add_argument("--run", type=Path, metavar="FOLDER", help="for result.json (default: runs/experiment/TIME)")
-    parser.add_argument(
-        "--stages",
-        type=Path,
-        default=RUNS / "stages",
-        metavar="FOLDER",
-        help="of finished stages (default: %(default)s)",
-    )
-    return parser
 
 
 @dataclass(frozen=True)
@@ -285,7 +256,7 @@ def _train(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
 
 
 def _evaluate(words: Sequence[str], folder: Path) -> dict[str, Any]:
-    evaluate.run(evaluate.build_parser().parse_args([*words, f"--out={folder}"]))
+    evaluate.run(evaluation_parser().parse_args([*words, f"--out={folder}"]))
     result = json.loads((folder / evaluate.RESULT).read_text())
     figures: dict[str, float] = {}
     for split, content in result["splits"].items():

@@ -1,8 +1,8 @@
 """The console script: finds the command, runs it, and turns what went wrong into one line and an exit status.
 
-A command is a module with `build_parser() -> argparse.ArgumentParser` and `run(args) -> int`, loaded only when it is
-called, so that `scalemogen --help` needs neither torch nor Lightning. The training stages are LightningCLI programs
-and read their own arguments.
+A command is two modules: `arguments.NAME` with `build_parser() -> argparse.ArgumentParser`, which needs neither torch
+nor Lightning, so that help and complaints come at once; and `NAME` with `run(args) -> int`, loaded when the arguments
+are good. The training stages are LightningCLI programs and read their own arguments.
 """
 
 from __future__ import annotations
@@ -123,8 +123,9 @@ def _dispatch(arguments: list[str]) -> int:
         return int(stages.main(name, rest) or 0)
     if name not in COMMANDS:
         raise UserError(_unknown(name))
-    command = import_module(f"scalemogen.cli.{name.replace('-', '_')}")
-    return int(command.run(command.build_parser().parse_args(rest)) or 0)
+    module = name.replace("-", "_")
+    args = import_module(f"scalemogen.cli.arguments.{module}").build_parser().parse_args(rest)
+    return int(import_module(f"scalemogen.cli.{module}").run(args) or 0)
 
 
 def _unknown(name: str) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional
 
 from scalemogen.tokenizer.rows import Rows
@@ -36,11 +35,10 @@ def mix_joints(matrix: Tensor, x: Tensor) -> Tensor:
 def wide_linear(layer: nn.Linear | JointLinear, x: Tensor) -> Tensor:
     """Return layer(x) computed in float32 at least, whatever the type of its weights."""
     wide = torch.promote_types(x.dtype, torch.float32)
-    if layer.weight.dtype == wide:
-        result: Tensor = layer(x.to(wide))
-        return result
-    weights = {name: parameter.to(wide) for name, parameter in layer.named_parameters()}
-    return functional_call(layer, weights, x.to(wide))
+    weight, bias = layer.weight.to(wide), layer.bias.to(wide)
+    if isinstance(layer, JointLinear):
+        return torch.baddbmm(bias[:, None], x.to(wide), weight)
+    return functional.linear(x.to(wide), weight, bias)
 
 
 class JointLinear(nn.Module):
