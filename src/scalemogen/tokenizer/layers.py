@@ -34,9 +34,10 @@ def wide_linear(layer: nn.Linear | JointLinear, x: Tensor) -> Tensor:
     wide = torch.promote_types(x.dtype, torch.float32)
     if layer.weight.dtype == wide:
         result: Tensor = layer(x.to(wide))
-        return result
-    weights = {name: parameter.to(wide) for name, parameter in layer.named_parameters()}
-    return functional_call(layer, weights, x.to(wide))
+    else:
+        weights = {name: parameter.to(wide) for name, parameter in layer.named_parameters()}
+        result = functional_call(layer, weights, x.to(wide))
+    return result
 
 
 class JointLinear(nn.Module):
