@@ -9,6 +9,7 @@ from scalemogen.callbacks.finite import SkipNonFinite
 from scalemogen.callbacks.model_folder import ModelFolder
 from scalemogen.callbacks.newest import NewestCheckpoint
 from scalemogen.callbacks.sample_motions import SampleMotions
+from scalemogen.callbacks.threads import Threads
 from scalemogen.callbacks.throughput import Throughput
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "NewestCheckpoint",
     "SampleMotions",
     "SkipNonFinite",
+    "Threads",
     "Throughput",
 ]

@@ -41,6 +41,16 @@ class Items:
     def __len__(self) -> int:
         return len(self.clips)
 
+    def kept(self, mask: NDArray[np.bool_]) -> Items:
+        """Return the items where `mask` (items,) is True."""
+        parts = (self.clips, self.starts, self.lengths, self.frames, self.windows)
+        return Items(*(part[mask] for part in parts), self.left_out)
+
+
+def nothing() -> Items:
+    """Return no items."""
+    return Items(*[np.zeros(0, np.int64)] * 5, 0)
+
 
 def random_crops(store: MotionStore, split: str, min_frames: int, max_frames: int) -> Items:
     """Return one item a clip, to be cut at random where the clip is longer than `max_frames`."""
@@ -88,7 +98,7 @@ def balanced(store: MotionStore, clips: NDArray[np.int64], key: str) -> NDArray[
 
 
 class MotionDataset(Dataset[MotionBatch]):
-    """Batches of items: cut out of the memory map, padded to the longest, normalised all at once.
+    """Batches of items: read from the store, padded to the longest, normalised all at once.
 
     Args:
         store: an opened store.
@@ -121,16 +131,17 @@ class MotionDataset(Dataset[MotionBatch]):
             lengths=torch.from_numpy(frames),
             captions=[self.store.caption(clip, choice) for clip, choice in zip(clips, draws.choices, strict=True)],
             clip_ids=[self._name(clip, window) for clip, window in zip(clips, items.windows[rows], strict=True)],
+            altered=self.speed is not None,
         )
 
     def _piece(self, item: int, crop: float, speed: float) -> NDArray[np.float32]:
-        """Return features (T, F) of an item, cut where drawn: a view of the store, unless the speed changes."""
+        """Return features (T, F) of an item, cut where drawn: as in the store, unless the speed changes."""
         length, frames, factor = int(self.items.lengths[item]), int(self.items.frames[item]), 1.0
         if self.speed is not None:
             factor = self.speed.factor(speed, length)
             frames = min(length, self.speed.needed(factor))
         start = int(self.items.starts[item]) + int(crop * (length - frames + 1))
-        piece = self.store.clip(int(self.items.clips[item]))[start : start + frames]
+        piece = self.store.clip(int(self.items.clips[item]), start, start + frames)
         return piece if self.speed is None else self.speed(piece, factor)
 
     def _name(self, clip: int, window: int) -> str:

@@ -6,7 +6,7 @@ L tokens over all scales, D bits per token, S text tokens, E text width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -53,6 +53,7 @@ class MotionBatch:
         captions: one caption a clip ("" where the data has none).
         clip_ids: one identifier a clip.
         text: optional word features of the captions.
+        altered: the clips were changed at random on loading (another speed): they are not what their identifiers name.
     """
 
     features: Tensor
@@ -60,6 +61,7 @@ class MotionBatch:
     captions: list[str]
     clip_ids: list[str]
     text: TextFeatures | None = None
+    altered: bool = False
 
     def __post_init__(self) -> None:
         size = self.features.shape[0]
@@ -101,6 +103,10 @@ class Scale:
 
     divisor: int
     groups: tuple[tuple[int, ...], ...]
+
+
+LARGEST_SIZES = {"bits": 1024, "cells": 1_000_000, "parts": 10_000, "frames_per_cell": 1_000_000}
+"""What sizes in a file may be at most: far beyond use, and too little for a damaged file to fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +163,17 @@ class TokenSpec:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> TokenSpec:
-        """Build from `to_dict`'s result."""
+        """Build from `to_dict`'s result.
+
+        Raises:
+            ValueError: a number is none, or out of all proportion.
+        """
+        for name, most in LARGEST_SIZES.items():
+            if type(value[name]) is not int or not 1 <= value[name] <= most:
+                raise ValueError(f"{name} is {value[name]!r:.60}; a whole number from 1 to {most} is needed")
+        for name in ("skeleton", "skeleton_digest", "layout"):
+            if not isinstance(value[name], str):
+                raise ValueError(f"{name} is {value[name]!r:.60}; a text is needed")
         scales = tuple(Scale(int(d), tuple(tuple(int(p) for p in g) for g in groups)) for d, groups in value["scales"])
         return cls(**{**value, "scales": scales})
 
@@ -192,6 +208,10 @@ class TokenMaps:
 
     def __getitem__(self, rows: slice | Tensor) -> TokenMaps:
         return TokenMaps(tuple(b[rows] for b in self.bits), tuple(v[rows] for v in self.valid))
+
+
+FASTEST, LARGEST_STATISTIC = 100_000, 1e30
+"""Frames per second of data, and of the numbers of its statistics, at most."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +254,23 @@ class DataFacts:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> DataFacts:
-        """Build from `to_dict`'s result."""
+        """Build from `to_dict`'s result.
+
+        Raises:
+            ValueError: a field is of another kind, or statistics are not finite numbers for the same features.
+        """
+        texts = {name: value[name] for name in ("name", "layout", "licence", "citation")} | dict(value["digests"])
+        for name, text in texts.items():
+            if not isinstance(text, str):
+                raise ValueError(f"{name} is {text!r:.60}; a text is needed")
+        fps = value["fps"]
+        if type(fps) not in (int, float) or not 0 < fps <= FASTEST:
+            raise ValueError(f"fps is {fps!r:.60}; a number up to {FASTEST} is needed")
+        if len(value["mean"]) != len(value["std"]):
+            raise ValueError(f"mean has {len(value['mean'])} numbers, std {len(value['std'])}")
+        for number in (*value["mean"], *value["std"]):
+            if type(number) not in (int, float) or not abs(number) < LARGEST_STATISTIC:
+                raise ValueError(f"mean and std hold {number!r:.60}; finite numbers are needed")
         return cls(
             **{
                 **value,
@@ -277,6 +313,13 @@ class MotionSource(Protocol):
 
     def captions(self, split: str) -> Sequence[str]:
         """All captions of a split, in a fixed order."""
+
+    @property
+    def cutting(self) -> dict[str, int]:
+        """The limits that clips are cut and left out by."""
+
+    def steady(self, split: str) -> Collection[MotionBatch]:
+        """Batches of the clips of a split that every epoch shows alike: neither cut nor changed at random."""
 
 
 @runtime_checkable

@@ -45,6 +45,7 @@ def options(stage: str, root: Path, batch: int = 13, name: str = "synthetic") ->
     return [
         *("--config", str(recipe(stage, name)), "--trainer.accelerator=cpu", *TINY[stage]),
         *("--data=scalemogen.data_modules.Synthetic", f"--data.init_args.clips={CLIPS}"),
+        *([f"--model.latents={root / 'latents'}"] if stage == "ar" else []),
         *(f"--data.init_args.root={root}", f"--data.init_args.loading.batch_size={batch}"),
         *(f"--data.init_args.loading.{key}" for key in ("min_frames=16", "workers=0", "balance=")),
         *("--trainer.check_val_every_n_epoch=1", "--trainer.val_check_interval=1.0"),

@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
         options = ["--data.init_args.root", args.data, "--seed_everything", str(args.seed), "--run", str(out / stage)]
         if stage == "ar":
             options += ["--model.tokenizer", str(out / "tokenizer" / "model")]
+            options += ["--model.latents", str(Path(args.data) / "latents")]
         if holds_run(out / stage):  # of an earlier demo
             shutil.rmtree(out / stage)
         run_stage(stage, ["fit", "--config", str(recipe(stage)), *options])

@@ -45,7 +45,7 @@ COMMANDS = MappingProxyType(
         "export": "convert a motion to another file format",
         "import-reference": "released files of the paper's authors to a model folder",
         "serve": "a page in the browser and a JSON API around a model",
-        "bench": "speed and memory of loaders and stores on this machine",
+        "bench": "speed and memory on this machine, alone or against another revision",
         "doctor": "versions, devices, paths, and what is missing for which feature",
     }
 )

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import wandb
+from jsonargparse.typing import PositiveInt
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -28,13 +29,14 @@ from scalemogen.callbacks import (
     NewestCheckpoint,
     SampleMotions,
     SkipNonFinite,
+    Threads,
     Throughput,
 )
-from scalemogen.checkpoints import read_checkpoint
+from scalemogen.checkpoints import read_checkpoint, require_whole
 from scalemogen.cli.elastic import meet_anew
+from scalemogen.cli.precision import chosen_precision, precision_plugin
 from scalemogen.cli.run_folder import Run, find_run, run_folder
 from scalemogen.cli.run_loggers import loggers
-from scalemogen.cli.whole_precision import precision_plugin
 from scalemogen.data_modules import MotionDataModule
 from scalemogen.errors import RunStopped, UserError
 from scalemogen.files import atomic_path
@@ -83,6 +85,17 @@ class WholeCheckpoints(TorchCheckpointIO):
         with atomic_path(path) as temporary:
             torch.save(checkpoint, temporary)
 
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read a checkpoint whose bytes are all as they were written.
+
+        Raises:
+            UserError: missing or damaged.
+        """
+        require_whole(path)
+        return super().load_checkpoint(path, map_location, weights_only)
+
 
 class StageCLI(LightningCLI):
     """LightningCLI with a folder of its own for every run, W&B offline without a key, and EMA weights."""
@@ -104,6 +117,8 @@ class StageCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what every run has: EMA, checkpoints, samples; one maximum length for data and model."""
         parser.add_argument("--run", type=str | None, default=None, help="this run's folder (default: runs/STAGE/TIME)")
+        help_threads = "CPU threads (default: as many as other processes leave free cores for, looked at every second)"
+        parser.add_argument("--threads", type=PositiveInt | None, default=None, help=help_threads)
         parser.add_argument(
             "--resume",
             action="store_true",
@@ -130,7 +145,10 @@ class StageCLI(LightningCLI):
         Raises:
             UserError: a checkpoint that is missing, damaged or of another kind.
         """
-        self.config = parser.parse_args(args)
+        try:
+            self.config = parser.parse_args(args)
+        except UnicodeDecodeError as error:
+            raise UserError(f"a configuration file is not UTF-8: {error.reason} at byte {error.start}") from error
         subcommand = self.config.get("subcommand")
         path = self.config[subcommand].get("ckpt_path") if subcommand else None
         if path is not None and path not in ("best", "last", "hpc"):
@@ -144,19 +162,24 @@ class StageCLI(LightningCLI):
         newest = self._checkpoints(checkpoints)
         kwargs["default_root_dir"] = folder
         kwargs["plugins"] = [*_several(asked.get("plugins")), WholeCheckpoints()]
-        if plugin := precision_plugin(asked.get("precision")):
-            kwargs["precision"] = None
-            kwargs["plugins"].append(plugin)
         kwargs["callbacks"] = [*_several(asked.get("callbacks")), ModelFolder(), Throughput(), newest]
+        kwargs["callbacks"].append(Threads(self._get(self.config_init, "threads")))
         if asked.get("logger") in (None, True):
             kwargs["logger"] = loggers(self.stage, self.run)
         if kwargs.get("logger", asked.get("logger")):
             kwargs["callbacks"].append(LearningRateMonitor("step"))
         if asked.get("enable_progress_bar") is not False:
             kwargs["callbacks"].append(TQDMProgressBar())
+        precision = chosen_precision(asked)
+        if precision is not None:
+            plugin = precision_plugin(precision.name)
+            kwargs["precision"] = None if plugin else precision.name
+            kwargs["plugins"] += [plugin] if plugin else []
         trainer: Trainer = super().instantiate_trainer(**kwargs)
         if trainer.is_global_zero:
             print(f"run: {folder}", flush=True)
+            if precision is not None:
+                print(f"precision: {precision}", flush=True)
         return trainer
 
     def _find_run(self, root: str | None) -> Run:

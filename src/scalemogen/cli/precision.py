@@ -1,13 +1,17 @@
-"""Training in one number format throughout: `--trainer.precision 64-true`, `bf16-true` and `16-true`."""
+"""The number format of a run: what the user names, else what suits the machine."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, Precision
+from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
+from scalemogen import machine
 from scalemogen.scales import Pyramid
 
 
@@ -44,3 +48,30 @@ def precision_plugin(name: object) -> Precision | None:
         case "bf16-true" | "16-true":
             return HalfBatches(name)
     return None
+
+
+def chosen_precision(asked: Mapping[str, Any]) -> machine.Precision | None:
+    """Return the precision that the user names, else the one that suits the device; None where a plugin settles it.
+
+    What the user names is obeyed, with a warning on stderr where this CPU must emulate it.
+
+    Args:
+        asked: of the trainer.
+    """
+    accelerator, plugins = asked.get("accelerator"), asked.get("plugins") or []
+    plugins = plugins if isinstance(plugins, list | tuple) else [plugins]
+    own = any(isinstance(plugin, Precision) for plugin in plugins)
+    if own or not isinstance(accelerator, str):
+        return None
+    kind = machine.device_kind(accelerator)
+    if asked.get("precision") is None:
+        return machine.choose_precision(kind)
+    name = str(asked["precision"])
+    factor = machine.emulation_factor(name, kind)
+    if factor is not None and not rank_zero_only.rank:  # type: ignore[attr-defined]
+        print(
+            f"scalemogen: warning: {name} is emulated on this CPU: a matrix product takes {factor:.1f} times as long "
+            "as in float32 (--trainer.precision=null takes what suits the machine)",
+            file=sys.stderr,
+        )
+    return machine.Precision(name, "as asked")
