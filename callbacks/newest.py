@@ -106,13 +106,13 @@ class NewestCheckpoint(Checkpoint):
         self._give_back()
 
     def save(self, trainer: Trainer) -> None:
-        """Write the checkpoint, and first what has been logged."""
-        for logger in trainer.loggers:
-            logger.save()
+        """Write the checkpoint."""
         trainer.save_checkpoint(self.path)
         self._clock = time.monotonic()
 
     def _stop(self, trainer: Trainer, number: int) -> None:
+        if trainer.training:  # else Lightning would not log this step, which the checkpoint has behind it
+            trainer._logger_connector.update_train_step_metrics()
         trainer.strategy.barrier("stopped")
         if trainer.is_global_zero and number in REQUEUED:
             requeue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
 import hashlib
@@ -70,7 +71,7 @@ def work_folder(path: str | Path) -> Iterator[Path]:
 def _locked(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor, folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)
@@ -86,6 +87,28 @@ def _replace_folder(temporary: Path, target: Path) -> None:
     shutil.rmtree(old)
 
 
+def lock(descriptor: int, path: Path, operation: int = fcntl.LOCK_EX) -> None:
+    """Take the lock of an open file by `flock`.
+
+    Args:
+        descriptor: of the file.
+        path: named in the error.
+        operation: see `fcntl.flock`.
+
+    Raises:
+        UserError: the file system has no locks.
+        BlockingIOError: another process holds it, and `operation` is not to wait.
+    """
+    try:
+        fcntl.flock(descriptor, operation)
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+        raise UserError(
+            f"{path} is on a file system without locks (flock: {error.strerror}); name a place on another one"
+        ) from error
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock that belongs to `path`, without creating `path`; other processes wait.
@@ -99,7 +122,7 @@ def locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock(descriptor, path)
         yield
     finally:
         os.close(descriptor)

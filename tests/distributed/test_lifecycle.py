@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+import torch
 
 from helpers.source import ROOT
 from helpers.training import QUIET, fit, options, read
-from scalemogen.cli.run_folder import RESUME_VARIABLE, RUN_VARIABLE
+from scalemogen.cli.run_folder import RUN_VARIABLE
+from scalemogen.sweeps import RESUME_VARIABLE
 
 LONG = ["--trainer.max_steps=100000", "--trainer.devices=2", "--checkpoint.every_n_train_steps=1"]
 PATIENCE = 90.0
@@ -169,8 +171,9 @@ def test_slurm_requeues_both_ranks(tmp_path: Path, place: Path) -> None:
 def test_two_processes_skip_a_step_together_and_log_their_mean(place: Path) -> None:
     """The loss of rank 1 is spoilt in one step: rank 0 leaves it out as well, or weights would drift apart."""
     folder, log = place / "spoilt", place / "spoilt.txt"
-    spoiler = ["--trainer.callbacks=helpers.training.SpoilLoss", "--trainer.callbacks.init_args.step=2"]
-    spoiler += ["--trainer.callbacks.init_args.rank=1"]
+    spoiler = ["--trainer.callbacks+=helpers.training.SpoilLoss", "--trainer.callbacks.init_args.step=2"]
+    spoiler += ["--trainer.callbacks.init_args.rank=1", "--trainer.callbacks+=helpers.training.Losses"]
+    spoiler += [f"--trainer.callbacks.init_args.folder={folder}"]
     more = ["--trainer.devices=2", "--trainer.max_steps=4", "--trainer.log_every_n_steps=1", f"--run={folder}"]
     command = [sys.executable, "-m", "scalemogen", *words(place, *more, *spoiler)]
     command.remove("--trainer.logger=false")
@@ -179,5 +182,10 @@ def test_two_processes_skip_a_step_together_and_log_their_mean(place: Path) -> N
     assert status == 0, said
     assert "1 steps left out" in said
     with (folder / "metrics.csv").open(newline="") as file:
-        skipped = [row["train/skipped"] for row in csv.DictReader(file) if row.get("train/skipped")]
-    assert skipped == ["0.0", "1.0", "1.0", "1.0"]
+        rows = [row for row in csv.DictReader(file) if row.get("train/skipped")]
+    assert [row["train/skipped"] for row in rows] == ["0.0", "1.0", "1.0", "1.0"]
+    losses = [torch.load(folder / f"loss-{rank}.pt", weights_only=True) for rank in range(2)]
+    for row, mine, other in zip(rows, *losses, strict=True):
+        if row["step"] != "1":  # spoilt
+            assert float(row["train/loss"]) == pytest.approx(float(mine + other) / 2, rel=1e-5)
+            assert abs(float(mine - other)) > 1e-3  # of the first process alone, it once was

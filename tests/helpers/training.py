@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -89,7 +88,7 @@ class Losses(Callback):
 class SignalAt(Callback):
     """Sends this process a signal after a step, as Ctrl-C or a scheduler does."""
 
-    def __init__(self, step: int, number: int = signal.SIGINT) -> None:
+    def __init__(self, step: int, number: int = 2) -> None:
         self.step = step
         self.number = number
 

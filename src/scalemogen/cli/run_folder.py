@@ -14,12 +14,11 @@ from scalemogen.checkpoints import read_checkpoint
 from scalemogen.cli.elastic import agreed, started_by_torchrun
 from scalemogen.errors import UserError
 from scalemogen.files import digest_json
+from scalemogen.sweeps import RESUME_VARIABLE
 
 RUNS = Path("runs")
 RUN_VARIABLE = "SCALEMOGEN_RUN"
 """Names the folder for the processes that a run starts."""
-RESUME_VARIABLE = "SCALEMOGEN_RESUME"
-"""Set by programs that start a run anew after a stop, such as a sweep: as `--resume`."""
 TRACES = ("metrics.csv", "model")
 
 

@@ -30,7 +30,7 @@ class _Writer(ExperimentWriter):
 
 
 class GrowingCSV(CSVLogger):
-    """Writes metrics.csv in a run's folder, and goes on with it when the run does.
+    """Writes metrics.csv in a run's folder, row by row, and goes on with it when the run does.
 
     Args:
         folder: of the run.
@@ -39,7 +39,7 @@ class GrowingCSV(CSVLogger):
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        super().__init__(folder, name="", version="")
+        super().__init__(folder, name="", version="", flush_logs_every_n_steps=1)
         self._first = step
 
     @property

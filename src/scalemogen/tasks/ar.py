@@ -224,9 +224,7 @@ class ARTask(TextTask):
         text = self.text_features(batch.captions)
         logits = self.transformer(quantised.inputs, text, quantised.maps.valid, dropped)
         result = scale_weighted_cross_entropy(logits, quantised.maps, self.spec)
-        figures = {"loss": result.loss.detach(), "accuracy": result.accuracy.mean()}
-        self.log_dict({f"train/{name}": value for name, value in figures.items()}, batch_size=len(batch))
-        self.log("loss", result.loss.detach(), prog_bar=True, logger=False)
+        self.note({"loss": result.loss, "accuracy": result.accuracy.mean()})
         return result.loss
 
     def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
