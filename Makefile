@@ -20,7 +20,7 @@ SCALEMOGEN := $(BIN)/scalemogen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo train-tokenizer train-ar train-evaluator evaluate sweep smoke test test-slow test-parity bench docs lint types wheel clean
+.PHONY: help install demo train-tokenizer train-ar train-evaluator evaluate sweep smoke test test-slow test-parity golden bench docs lint types wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ test: $(READY) ## all tests but the slow ones
 
 test-slow: $(READY) ## the slow tests
 	@$(PYTEST) -n 2 -m slow $(ARGS)
+
+golden: $(READY) ## write anew what tests/golden compares: costs of the small recipes, loss curves
+	@$(PYTEST) tests/golden --renew $(ARGS)
 
 test-parity: $(READY) ## every fixture of the reference implementation in SCALEMOGEN_REFERENCE (../shared/reference)
 	@SCALEMOGEN_REQUIRE_REFERENCE=1 $(PYTEST) tests/parity $(ARGS)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
-import re
 import statistics
 import tempfile
 import time
@@ -128,13 +126,14 @@ def _large(path: Path, repeats: int) -> list[Figure]:
         return module
 
     shuffled, started = median_seconds(first_batch, repeats), median_seconds(from_nothing, repeats)
-    module = from_nothing()  # its pages are counted while it lives
-    read, size = mapped(module.path / "features.npy"), (path / "features.npy").stat().st_size
+    before = bytes_read()
+    from_nothing()
+    read, size = bytes_read() - before, (path / "features.npy").stat().st_size
     return [
         Figure(f"store of {len(store)} clips ({size / 1e9:.0f} GB, sparse): open", opened(path, repeats) * 1e3, "ms"),
         Figure("its epoch shuffled, first list of clips drawn", shuffled, "s"),
         Figure("from nothing to its first shuffled batch", started, "s"),
-        Figure("of its features then in this process's memory", read / 1e6, "MB"),
+        Figure("read from its files for that", read / 1e6, "MB"),
     ]
 
 
@@ -192,29 +191,20 @@ def _step() -> Figure:
 
 
 def _memory(path: Path) -> list[Figure]:
-    (one, own), (several, each) = memory_of_data(path, 1), memory_of_data(path, PROCESSES)
     size = (path / "features.npy").stat().st_size
-    return [
-        Figure(f"pages of a store of {size / 1e6:.0f} MB that 1 process has read", one / 1e6, "MB"),
-        Figure(f"pages of the same store that {PROCESSES} processes have read, all together", several / 1e6, "MB"),
-        Figure(f"{PROCESSES} processes against 1", several / one, "times"),
-        Figure("room for batches that a process gained, at most", max(own, each) / 1e6, "MB"),
-    ]
+    what = f"memory of its own that each of {PROCESSES} processes gained as all read a store of {size / 1e6:.0f} MB"
+    return [Figure(f"{what}, at most", memory_of_data(path, PROCESSES) / 1e6, "MB")]
 
 
-def memory_of_data(path: Path, processes: int) -> tuple[int, int]:
-    """Measure processes which each read a whole epoch of a store.
+def memory_of_data(path: Path, processes: int) -> int:
+    """Return the most memory of its own that one of several processes gained over an epoch, after a dozen batches.
 
     Args:
         path: folder of a store.
         processes: that read at the same time.
-
-    Returns:
-        Bytes of the store's pages in all of them together, each by its proportional share (PSS: a page that n processes
-        map counts 1/n in each); and the most memory of its own that one of them gained after a dozen batches.
     """
     context = multiprocessing.get_context("spawn")
-    results: Queue[tuple[int, int]] = context.Queue()
+    results: Queue[int] = context.Queue()
     barrier = context.Barrier(processes)
     workers = [context.Process(target=_read_epoch, args=(path, barrier, results)) for _ in range(processes)]
     for worker in workers:
@@ -222,39 +212,25 @@ def memory_of_data(path: Path, processes: int) -> tuple[int, int]:
     found = [results.get(timeout=280) for _ in workers]
     for worker in workers:
         worker.join()
-    return sum(pages for pages, _ in found), max(own for _, own in found)
+    return max(found)
 
 
-def _read_epoch(path: Path, barrier: Barrier, results: Queue[tuple[int, int]]) -> None:
+def _read_epoch(path: Path, barrier: Barrier, results: Queue[int]) -> None:
     torch.set_num_threads(1)
     module = Stored(str(path), loading=Loading(batch_size=BATCH))
     loader = iter(module.train_dataloader())
     for _ in islice(loader, WARM_BATCHES):
         pass
     own = _own_memory()
+    barrier.wait()  # all read at the same time
     for _ in loader:
         pass
-    barrier.wait()  # all have all pages
-    found = mapped(path, "Pss"), max(0, _own_memory() - own)
-    barrier.wait()  # nobody leaves while another counts
-    results.put(found)
+    results.put(max(0, _own_memory() - own))
 
 
-def mapped(path: Path, what: str = "Rss") -> int:
-    """Return the bytes of a file, or of all files of a folder, that are in this process's memory.
-
-    Args:
-        path: file or folder.
-        what: "Rss" counts pages whole, "Pss" by this process's share.
-    """
-    path, total, inside = path.resolve(), 0, False
-    for line in Path("/proc/self/smaps").read_text().splitlines():
-        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
-            name = line.split(maxsplit=5)[5] if len(line.split(maxsplit=5)) > 5 else ""
-            inside = name == str(path) or name.startswith(f"{path}{os.sep}")
-        elif inside and line.startswith(f"{what}:"):
-            total += 1024 * int(line.split()[1])
-    return total
+def bytes_read() -> int:
+    """Return the bytes that this process has read from files, whether they were in the page cache or not."""
+    return int(Path("/proc/self/io").read_text().split()[1])
 
 
 def _own_memory() -> int:

@@ -5,7 +5,7 @@ chunk-*.bin    [items][where each of them begins, and the end][items], all count
 item           [bytes to come][number type][axes][T][F] as uint32, then T x F float32: litdata's format "numpy"
 
 litdata's own reader is made for chunks in turn: in random order it opens one anew for almost every item, and begins by
-asking the network for its newest version. Here chunks stay mapped, and the processes of a machine share their pages.
+asking the network for its newest version. Here 64 chunks stay open, and the processes of a machine share their pages.
 Some of litdata's formats unpickle; none but "numpy" is read.
 """
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
+from scalemogen.arrays import FileBytes
 from scalemogen.data_modules.remote import fetch_file, is_remote
 from scalemogen.errors import UserError
 
@@ -28,6 +29,8 @@ _FLOAT32 = 9
 """litdata's number for the type."""
 _HEAD = 5
 """Words before the values of an item."""
+_OPEN = 64
+"""Chunks that are open at a time."""
 
 
 class _Chunk(BaseModel):
@@ -49,7 +52,7 @@ class _Index(BaseModel):
 
 
 class Chunks:
-    """The features of a store's clips in chunks, which are fetched and mapped when a clip of them is first read.
+    """The features of a store's clips in chunks, which are fetched and opened when a clip of them is first read.
 
     Args:
         folder: of the store.
@@ -65,7 +68,7 @@ class Chunks:
         self._remote = is_remote(folder)
         self._chunks = _read_index(folder / INDEX).chunks
         self._ends = np.array(list(accumulate(chunk.chunk_size for chunk in self._chunks)))
-        self._maps: dict[int, NDArray[np.uint32]] = {}
+        self._open: dict[int, FileBytes] = {}
         if self._ends[-1] != clips:
             raise UserError(f"{folder / INDEX}: {self._ends[-1]} items for the {clips} clips of the store")
         if not self._remote:
@@ -75,34 +78,41 @@ class Chunks:
     def __len__(self) -> int:
         return len(self._chunks)
 
-    def clip(self, index: int, shape: tuple[int, int]) -> NDArray[np.float32]:
-        """Return the features (T, F) of a clip, a view of its chunk.
+    def clip(self, index: int, shape: tuple[int, int], start: int, stop: int) -> NDArray[np.float32]:
+        """Return frames `start` to `stop` - 1 of the (T, F) of a clip.
 
         Raises:
             UserError: the chunk cannot be fetched, or holds something else at this place.
         """
         number = int(np.searchsorted(self._ends, index, side="right"))
-        chunk = self._maps.get(number)
-        if chunk is None:
-            chunk = self._maps[number] = self._map(self._chunks[number])
+        chunk = self._chunk(number)
         place = index - (int(self._ends[number - 1]) if number else 0)
-        begin, end = (int(byte) for byte in chunk[place + 1 : place + 3])
+        begin, end = np.frombuffer(chunk.read(4 * (place + 1), 8), np.uint32).tolist()
         values = shape[0] * shape[1]
         head = [4 * (values + _HEAD - 1), _FLOAT32, 2, *shape]
-        item = chunk[begin // 4 : end // 4]
-        if len(item) != values + _HEAD or item[:_HEAD].tolist() != head:
-            path = self._folder / self._chunks[number].filename
+        if (
+            end - begin != 4 * (values + _HEAD)
+            or np.frombuffer(chunk.read(begin, 4 * _HEAD), np.uint32).tolist() != head
+        ):
             raise UserError(
-                f"{path}: damaged, item {place} is not the {shape[0]} frames of {shape[1]} features of a clip"
+                f"{chunk.path}: damaged, item {place} is not the {shape[0]} frames of {shape[1]} features of a clip"
             )
-        return item[_HEAD:].view(np.float32).reshape(shape)
+        data = chunk.read(begin + 4 * (_HEAD + start * shape[1]), 4 * (stop - start) * shape[1])
+        return np.frombuffer(data, np.float32).reshape(stop - start, shape[1])
 
-    def _map(self, chunk: _Chunk) -> NDArray[np.uint32]:
-        path = self._folder / chunk.filename
-        if self._remote:
-            fetch_file(path)
-        _check_size(path, chunk.chunk_bytes)
-        return np.asarray(np.memmap(path, np.uint32, "r"))
+    def _chunk(self, number: int) -> FileBytes:
+        """Return a chunk, opened and of the size that the index says."""
+        found = self._open.get(number)
+        if found is None:
+            chunk = self._chunks[number]
+            path = self._folder / chunk.filename
+            if self._remote:
+                fetch_file(path)
+            _check_size(path, chunk.chunk_bytes)
+            if len(self._open) == _OPEN:
+                del self._open[next(iter(self._open))]
+            found = self._open[number] = FileBytes(path)
+        return found
 
 
 def _check_size(path: Path, size: int) -> None:

@@ -1,8 +1,9 @@
-"""Columns of a store: .npy files written row by row and read by memory map, and strings as one blob of bytes."""
+"""Columns of a store: .npy files written row by row and read piece by piece, and strings as one blob of bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, overload
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from scalemogen.arrays import ArrayFile
 from scalemogen.errors import UserError
 
 
@@ -74,20 +76,28 @@ class TextWriter:
         self._ends.close()
 
 
+_BLOCK = 4096
+"""Strings that are read at once where all of them are."""
+
+
 class Texts(Sequence[str]):
-    """The strings that a TextWriter wrote, decoded one at a time.
+    """The strings that a TextWriter wrote, read and decoded when they are asked for.
 
     Args:
         blob: (bytes,) uint8.
         ends: (n,) int64, where each string ends in the blob.
     """
 
-    def __init__(self, blob: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
+    def __init__(self, blob: ArrayFile, ends: ArrayFile) -> None:
         self._blob = blob
         self._ends = ends
 
     def __len__(self) -> int:
         return len(self._ends)
+
+    def __iter__(self) -> Iterator[str]:
+        for start in range(0, len(self), _BLOCK):
+            yield from self._read(start, min(start + _BLOCK, len(self)))
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -95,14 +105,28 @@ class Texts(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+            start, stop, step = index.indices(len(self))
+            return self._read(start, stop) if step == 1 else [self[i] for i in range(start, stop, step)]
         position = range(len(self))[index]
-        start = self._ends[position - 1] if position else 0
-        return self._blob[start : self._ends[position]].tobytes().decode()
+        return self._read(position, position + 1)[0]
+
+    def _read(self, first: int, last: int) -> list[str]:
+        """Return the strings `first` to `last` - 1."""
+        if first >= last:
+            return []
+        ends = self._ends.rows(max(first - 1, 0), last).tolist()
+        bounds = ends if first else [0, *ends]
+        if bounds != sorted(bounds) or not 0 <= bounds[0] <= bounds[-1] <= len(self._blob):
+            raise UserError(f"{self._ends.path}: damaged, the texts {first} to {last - 1} end nowhere in their file")
+        data = self._blob.rows(bounds[0], bounds[-1]).tobytes()
+        try:
+            return [data[start - bounds[0] : end - bounds[0]].decode() for start, end in pairwise(bounds)]
+        except UnicodeDecodeError as error:
+            raise UserError(f"{self._blob.path}: damaged, not UTF-8 in the texts {first} to {last - 1}") from error
 
 
-def read_column(path: Path, dtype: type[np.generic], rows: int | None = None, width: int | None = None) -> NDArray[Any]:
-    """Memory-map a .npy file and check it against what the store says of it.
+def open_column(path: Path, dtype: type[np.generic], rows: int | None = None, width: int | None = None) -> ArrayFile:
+    """Open a .npy file and check its header and its size against what the store says of it.
 
     Args:
         path: the file.
@@ -114,33 +138,39 @@ def read_column(path: Path, dtype: type[np.generic], rows: int | None = None, wi
         UserError: the file is missing, truncated, no .npy file, or of another type or shape.
     """
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        column = ArrayFile(path)
     except FileNotFoundError:
         raise UserError(f"{path.parent}: {path.name} is missing; delete the folder and build it again") from None
-    except (OSError, ValueError, EOFError) as error:
+    except UserError:
+        raise
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable array ({error}); delete the folder and build it again") from error
-    shape = (len(array) if array.ndim else 0) if rows is None else rows
-    expected = (shape,) if width is None else (shape, width)
-    if array.dtype != np.dtype(dtype) or array.shape != expected:
-        raise UserError(
-            f"{path}: holds {array.dtype} of shape {array.shape} where the store needs {np.dtype(dtype)} of {expected}"
-        )
-    return array
+    length = len(column) if rows is None else rows
+    expected = (length,) if width is None else (length, width)
+    if column.dtype != np.dtype(dtype) or column.shape != expected:
+        found = f"{column.dtype} of shape {column.shape}"
+        raise UserError(f"{path}: holds {found} where the store needs {np.dtype(dtype)} of {expected}")
+    return column
 
 
 def read_texts(folder: Path, name: str, rows: int | None = None) -> Texts:
-    """Memory-map the strings of a TextWriter.
+    """Open the strings of a TextWriter.
 
     Raises:
-        UserError: as `read_column`; also if the two files do not fit.
+        UserError: as `open_column`; also if the two files do not fit.
     """
-    ends = read_column(folder / f"{name}_ends.npy", np.int64, rows)
-    blob = read_column(folder / f"{name}.npy", np.uint8, int(ends[-1]) if len(ends) else 0)
+    ends = open_column(folder / f"{name}_ends.npy", np.int64, rows)
+    blob = open_column(folder / f"{name}.npy", np.uint8, last_value(ends))
     return Texts(blob, ends)
 
 
+def last_value(ends: ArrayFile) -> int:
+    """Return the last of a column of ends, 0 of an empty one."""
+    return int(ends.rows(len(ends) - 1, len(ends))[0]) if len(ends) else 0
+
+
 class Rows:
-    """The features of a store's clips in one memory-mapped array.
+    """The features of a store's clips in one array.
 
     Args:
         folder: of the store.
@@ -149,21 +179,22 @@ class Rows:
         width: features of a frame.
 
     Raises:
-        UserError: as `read_column`.
+        UserError: as `open_column`.
     """
 
     def __init__(self, folder: Path, clips: int, frames: int, width: int) -> None:
-        self._path = folder / "features.npy"
-        self._rows: NDArray[np.float32] = read_column(self._path, np.float32, frames, width)
-        self._starts: NDArray[np.int64] = read_column(folder / "starts.npy", np.int64, clips)
+        self._rows = open_column(folder / "features.npy", np.float32, frames, width)
+        self._starts = open_column(folder / "starts.npy", np.int64, clips)
 
-    def clip(self, index: int, shape: tuple[int, int]) -> NDArray[np.float32]:
-        """Return the features (T, F) of a clip, a view of the file.
+    def clip(self, index: int, shape: tuple[int, int], start: int, stop: int) -> NDArray[np.float32]:
+        """Return frames `start` to `stop` - 1 of the (T, F) of a clip.
 
         Raises:
-            UserError: the array does not hold `shape[0]` frames from where the clip begins.
+            UserError: the array does not hold `shape[0]` frames from where the clip begins, or has been cut.
         """
-        start, stop = int(self._starts[index]), int(self._starts[index]) + shape[0]
-        if not 0 <= start <= stop <= len(self._rows):
-            raise UserError(f"{self._path}: clip {index} is in rows {start} to {stop} of {len(self._rows)}")
-        return self._rows[start:stop]
+        first = int(self._starts.rows(index, index + 1)[0])
+        if not 0 <= first <= first + shape[0] <= len(self._rows):
+            raise UserError(
+                f"{self._rows.path}: clip {index} is in rows {first} to {first + shape[0]} of {len(self._rows)}"
+            )
+        return self._rows.rows(first + start, first + stop)

@@ -98,7 +98,7 @@ def balanced(store: MotionStore, clips: NDArray[np.int64], key: str) -> NDArray[
 
 
 class MotionDataset(Dataset[MotionBatch]):
-    """Batches of items: cut out of the memory map, padded to the longest, normalised all at once.
+    """Batches of items: read from the store, padded to the longest, normalised all at once.
 
     Args:
         store: an opened store.
@@ -135,13 +135,13 @@ class MotionDataset(Dataset[MotionBatch]):
         )
 
     def _piece(self, item: int, crop: float, speed: float) -> NDArray[np.float32]:
-        """Return features (T, F) of an item, cut where drawn: a view of the store, unless the speed changes."""
+        """Return features (T, F) of an item, cut where drawn: as in the store, unless the speed changes."""
         length, frames, factor = int(self.items.lengths[item]), int(self.items.frames[item]), 1.0
         if self.speed is not None:
             factor = self.speed.factor(speed, length)
             frames = min(length, self.speed.needed(factor))
         start = int(self.items.starts[item]) + int(crop * (length - frames + 1))
-        piece = self.store.clip(int(self.items.clips[item]))[start : start + frames]
+        piece = self.store.clip(int(self.items.clips[item]), start, start + frames)
         return piece if self.speed is None else self.speed(piece, factor)
 
     def _name(self, clip: int, window: int) -> str:

@@ -69,7 +69,7 @@ class BucketSampler(_BatchSampler):
         weights: (items,) how often each is drawn, in any unit; None draws each once.
         rank, world: this process and the number of processes.
         seed: of the order.
-        noise: relative width of the noise on lengths; more mixes better and pads more. With 0.1, batches of 16 clips are
+        noise: relative width of the noise on lengths; more mixes better and pads more. With 0.1, batches of 16 are
             padded by 3 to 4 % on the data of the CPU recipes.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""The motion store: a folder of memory-mapped columns that opens at once, whatever its size.
+"""The motion store: a folder of columns that opens at once, whatever its size, and is read piece by piece.
 
 store.json          format, facts (skeleton, layout, frame rate, statistics, licence, digests), provenance, counts
 quarantine.jsonl    what was left out while building, and why
@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 
 from scalemogen.contracts import DataFacts
 from scalemogen.data_modules.chunks import INDEX, Chunks
-from scalemogen.data_modules.columns import Rows, read_column, read_texts
+from scalemogen.data_modules.columns import Rows, last_value, open_column, read_texts
 from scalemogen.errors import UserError
+from scalemogen.files import parse_json
 
 _T = TypeVar("_T")
 
@@ -103,7 +104,10 @@ class SplitDigest:
 
 
 class MotionStore:
-    """A store opened for reading. Nothing is read before it is asked for; processes share the pages.
+    """A store opened for reading.
+
+    Of its columns, lengths and split codes are read when it is opened, all others piece by piece when they are asked
+    for: the processes of a machine share the pages, and a file that is cut meanwhile is an error that names it.
 
     Args:
         path: folder that a StoreWriter or `export_shards` wrote.
@@ -128,13 +132,15 @@ class MotionStore:
         self.provenance: Mapping[str, Any] = _parse(self.path, lambda: description["provenance"])
         self.split_names: tuple[str, ...] = _parse(self.path, lambda: tuple(description["splits"]))
         clips, frames = _parse(self.path, lambda: (int(description["clips"]), int(description["frames"])))
-        self.lengths: NDArray[np.int64] = read_column(self.path / "lengths.npy", np.int64, clips)
+        self.lengths: NDArray[np.int64] = open_column(self.path / "lengths.npy", np.int64, clips).all()
+        if (shortest := self.lengths.min(initial=1)) < 1:
+            raise UserError(f"{self.path / 'lengths.npy'}: damaged, it has a clip of {shortest} frames")
         sharded = (self.path / INDEX).is_file()
         self._features = Chunks(self.path, clips) if sharded else Rows(self.path, clips, frames, self.width)
-        self.split_codes: NDArray[np.uint8] = read_column(self.path / "splits.npy", np.uint8, clips)
-        self._caption_ends = read_column(self.path / "caption_ends.npy", np.int64, clips)
+        self.split_codes: NDArray[np.uint8] = open_column(self.path / "splits.npy", np.uint8, clips).all()
+        self._caption_ends = open_column(self.path / "caption_ends.npy", np.int64, clips)
         self.ids = read_texts(self.path, "ids", clips)
-        self._captions = read_texts(self.path, "captions", int(self._caption_ends[-1]))
+        self._captions = read_texts(self.path, "captions", last_value(self._caption_ends))
         self._attributes = read_texts(self.path, "attributes", clips)
 
     @classmethod
@@ -153,18 +159,27 @@ class MotionStore:
         """F, features of a frame."""
         return len(self.facts.mean)
 
-    def clip(self, index: int) -> NDArray[np.float32]:
-        """Return the features (T, F) of a clip: a read-only view of the file, not normalised.
+    def clip(self, index: int, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        """Return the features (T, F) of a clip, or of its frames `start` to `stop` - 1: read-only, not normalised.
 
         Raises:
             UserError: the file does not hold them; names it.
         """
         index = range(len(self))[index]
-        return self._features.clip(index, (int(self.lengths[index]), self.width))
+        frames = int(self.lengths[index])
+        start, stop, _ = slice(start, stop).indices(frames)
+        return self._features.clip(index, (frames, self.width), start, max(start, stop))
 
     def split(self, index: int) -> str:
-        """Return the split of a clip."""
-        return self.split_names[int(self.split_codes[index])]
+        """Return the split of a clip.
+
+        Raises:
+            UserError: the store does not know it.
+        """
+        code = int(self.split_codes[index])
+        if code >= len(self.split_names):
+            raise UserError(f"{self.path}: damaged, clip {index} is in split {code} of {len(self.split_names)}")
+        return self.split_names[code]
 
     def indices(self, split: str) -> NDArray[np.int64]:
         """Return the clips of a split, in the order of the store.
@@ -178,20 +193,26 @@ class MotionStore:
 
     def captions(self, index: int) -> list[str]:
         """Return the captions of a clip; none where the data has none."""
-        index = range(len(self))[index]
-        start = self._caption_ends[index - 1] if index else 0
-        return self._captions[int(start) : int(self._caption_ends[index])]
+        start, end = self._caption_range(index)
+        return self._captions[start:end]
 
     def caption(self, index: int, choice: float = 0.0) -> str:
         """Return one caption of a clip: the one at the fraction `choice` in [0, 1) of its list, "" if it has none."""
+        start, end = self._caption_range(index)
+        return self._captions[start + int(choice * (end - start))] if start < end else ""
+
+    def _caption_range(self, index: int) -> tuple[int, int]:
         index = range(len(self))[index]
-        start = int(self._caption_ends[index - 1]) if index else 0
-        count = int(self._caption_ends[index]) - start
-        return self._captions[start + int(choice * count)] if count else ""
+        ends = self._caption_ends.rows(max(index - 1, 0), index + 1).tolist()
+        start, end = ends if index else (0, *ends)
+        if not 0 <= start <= end <= len(self._captions):
+            raise UserError(f"{self._caption_ends.path}: damaged, clip {index} has captions {start} to {end}")
+        return start, end
 
     def attributes(self, index: int) -> dict[str, Any]:
         """Return the attributes of a clip."""
-        value: dict[str, Any] = json.loads(self.raw_attributes(index))
+        text = self.raw_attributes(index)
+        value: dict[str, Any] = _parse(self.path, lambda: dict(parse_json(text)), "attributes.npy")
         return value
 
     def raw_attributes(self, index: int) -> str:
@@ -219,7 +240,7 @@ class MotionStore:
     def quarantine(self) -> list[Quarantined]:
         """What was left out while building."""
         lines = _read_text(self.path / QUARANTINE).splitlines()
-        return _parse(self.path, lambda: [Quarantined(**json.loads(line)) for line in lines], QUARANTINE)
+        return _parse(self.path, lambda: [Quarantined(**parse_json(line)) for line in lines], QUARANTINE)
 
 
 def is_store(path: Path) -> bool:
@@ -250,19 +271,19 @@ def _read_description(path: Path) -> dict[str, Any]:
     if not (path / DESCRIPTION).is_file():
         raise UserError(f"{path} is not a motion store: {DESCRIPTION} is missing")
     text = _read_text(path / DESCRIPTION)
-    version = _parse(path, lambda: json.loads(text)["format"])
+    version = _parse(path, lambda: parse_json(text)["format"])
     if version != FORMAT:
         raise UserError(
             f"{path}: store format {version!r}, this version reads {FORMAT}; delete the folder and build it again"
         )
-    value: dict[str, Any] = json.loads(text)
+    value: dict[str, Any] = parse_json(text)
     return value
 
 
 def _parse(path: Path, read: Callable[[], _T], name: str = DESCRIPTION) -> _T:
     try:
         return read()
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path / name}: damaged ({type(error).__name__}: {error}); delete the folder and build it again"
         ) from error

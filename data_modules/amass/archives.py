@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
+
+from scalemogen.arrays import read_npy, read_npz
 
 
 def read_arrays(path: Path, keys: Collection[str]) -> tuple[dict[str, NDArray[Any]], frozenset[str]]:
@@ -19,9 +18,8 @@ def read_arrays(path: Path, keys: Collection[str]) -> tuple[dict[str, NDArray[An
         ValueError: it cannot be read, or holds pickled objects under these names; the message is one line.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files if key in keys}, frozenset(archive.files)
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        return read_npz(path, keys)
+    except (OSError, ValueError) as error:
         raise ValueError(_line(error)) from error
 
 
@@ -33,8 +31,8 @@ def read_array(path: Path) -> NDArray[Any]:
     """
     try:
         with path.open("rb") as file:
-            return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
+            return read_npy(file)
+    except (OSError, ValueError) as error:
         raise ValueError(_line(error)) from error
 
 

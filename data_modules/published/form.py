@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap, read_array
 from numpy.typing import NDArray
 
+from scalemogen.arrays import read_npy
 from scalemogen.data_modules.base import Loading
 from scalemogen.data_modules.sources import MotionFiles
 from scalemogen.data_modules.store import Origin, Quarantined
@@ -164,7 +164,7 @@ class PublishedSet(ABC):
         return {clip: split for clip, split in found.items() if clip not in several}, faults
 
     def array(self, name: str) -> NDArray[Any]:
-        """Return the features (T, F) of a file by its stem, as they lie there; from a folder as a memory map.
+        """Return the features (T, F) of a file by its stem, as they lie there.
 
         Raises:
             Unusable: the file is missing or damaged, or no table of F numbers a frame.
@@ -173,12 +173,8 @@ class PublishedSet(ABC):
         if file is None:
             raise Unusable("no file", f"{name}.npy is not in {self._arrays.source.name}")
         try:
-            values: NDArray[Any] = (
-                open_memmap(self._arrays.source / file, "r")
-                if self._arrays.source.is_dir()
-                else read_array(io.BytesIO(self._arrays.read(file)), allow_pickle=False)
-            )
-        except (OSError, ValueError, EOFError) as error:
+            values = read_npy(io.BytesIO(self._arrays.read(file)))
+        except (OSError, ValueError) as error:
             raise Unusable("unreadable file", f"{file}: {' '.join(str(error).split())}") from error
         if values.ndim != 2 or values.shape[1] != self.form.width or values.dtype.kind not in "fiu":
             raise Unusable(
@@ -201,8 +197,8 @@ class PublishedSet(ABC):
         for path in self.statistics_files:
             try:
                 with path.open("rb") as file:
-                    values = read_array(file, allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
+                    values = read_npy(file)
+            except (OSError, ValueError) as error:
                 raise UserError(
                     f"{path}: no readable statistics ({error}); --statistics computed needs none"
                 ) from error

@@ -35,9 +35,9 @@ class TextFeatures:
         if self.tokens.ndim != 3 or self.mask.shape != self.tokens.shape[:2]:
             raise ValueError(f"text features {tuple(self.tokens.shape)} do not fit mask {tuple(self.mask.shape)}")
 
-    def to(self, device: torch.device | str) -> TextFeatures:
-        """Return a copy on `device`."""
-        return TextFeatures(self.tokens.to(device), self.mask.to(device))
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> TextFeatures:
+        """Return a copy on `device`, its tokens of type `dtype`; None leaves either."""
+        return TextFeatures(self.tokens.to(device, dtype), self.mask.to(device))
 
     def __getitem__(self, rows: slice | Tensor) -> TextFeatures:
         return TextFeatures(self.tokens[rows], self.mask[rows])
@@ -73,13 +73,18 @@ class MotionBatch:
     def __len__(self) -> int:
         return self.features.shape[0]
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> MotionBatch:
-        """Return a copy on `device` (Lightning moves batches by this method)."""
+    def to(
+        self,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        non_blocking: bool = False,
+    ) -> MotionBatch:
+        """Return a copy on `device`, its features of type `dtype`; None leaves either (Lightning moves batches so)."""
         return replace(
             self,
-            features=self.features.to(device, non_blocking=non_blocking),
+            features=self.features.to(device, dtype, non_blocking=non_blocking),
             lengths=self.lengths.to(device, non_blocking=non_blocking),
-            text=None if self.text is None else self.text.to(device),
+            text=None if self.text is None else self.text.to(device, dtype),
         )
 
     def pin_memory(self) -> MotionBatch:
@@ -98,6 +103,10 @@ class Scale:
 
     divisor: int
     groups: tuple[tuple[int, ...], ...]
+
+
+LARGEST_SIZES = {"bits": 1024, "cells": 1_000_000, "parts": 10_000, "frames_per_cell": 1_000_000}
+"""What sizes in a file may be at most: far beyond use, and too little for a damaged file to fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,17 @@ class TokenSpec:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> TokenSpec:
-        """Build from `to_dict`'s result."""
+        """Build from `to_dict`'s result.
+
+        Raises:
+            ValueError: a number is none, or out of all proportion.
+        """
+        for name, most in LARGEST_SIZES.items():
+            if type(value[name]) is not int or not 1 <= value[name] <= most:
+                raise ValueError(f"{name} is {value[name]!r:.60}; a whole number from 1 to {most} is needed")
+        for name in ("skeleton", "skeleton_digest", "layout"):
+            if not isinstance(value[name], str):
+                raise ValueError(f"{name} is {value[name]!r:.60}; a text is needed")
         scales = tuple(Scale(int(d), tuple(tuple(int(p) for p in g) for g in groups)) for d, groups in value["scales"])
         return cls(**{**value, "scales": scales})
 
@@ -189,6 +208,10 @@ class TokenMaps:
 
     def __getitem__(self, rows: slice | Tensor) -> TokenMaps:
         return TokenMaps(tuple(b[rows] for b in self.bits), tuple(v[rows] for v in self.valid))
+
+
+FASTEST, LARGEST_STATISTIC = 100_000, 1e30
+"""Frames per second of data, and of the numbers of its statistics, at most."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +254,23 @@ class DataFacts:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> DataFacts:
-        """Build from `to_dict`'s result."""
+        """Build from `to_dict`'s result.
+
+        Raises:
+            ValueError: a field is of another kind, or statistics are not finite numbers for the same features.
+        """
+        texts = {name: value[name] for name in ("name", "layout", "licence", "citation")} | dict(value["digests"])
+        for name, text in texts.items():
+            if not isinstance(text, str):
+                raise ValueError(f"{name} is {text!r:.60}; a text is needed")
+        fps = value["fps"]
+        if type(fps) not in (int, float) or not 0 < fps <= FASTEST:
+            raise ValueError(f"fps is {fps!r:.60}; a number up to {FASTEST} is needed")
+        if len(value["mean"]) != len(value["std"]):
+            raise ValueError(f"mean has {len(value['mean'])} numbers, std {len(value['std'])}")
+        for number in (*value["mean"], *value["std"]):
+            if type(number) not in (int, float) or not abs(number) < LARGEST_STATISTIC:
+                raise ValueError(f"mean and std hold {number!r:.60}; finite numbers are needed")
         return cls(
             **{
                 **value,

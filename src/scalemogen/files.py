@@ -8,10 +8,15 @@ import hashlib
 import json
 import os
 import shutil
+import struct
 import uuid
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from scalemogen.errors import UserError
 
@@ -98,6 +103,62 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def zip_fault(path: Path) -> str | None:
+    """Return what is wrong with an archive of plain (stored) records, None = every record is as it was written.
+
+    Reads the whole file and compares each record with the CRC-32 that the archive keeps of it; memory stays bounded.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for record in archive.infolist():
+                if record.compress_type != zipfile.ZIP_STORED or record.flag_bits & 1:
+                    return f"its record {record.filename!r} is not plain"
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, struct.error) as error:  # whatever zipfile raises
+        return str(error) or type(error).__name__
+    return None if damaged is None else f"its record {damaged!r} does not have the checksum it was written with"
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON.
+
+    Raises:
+        ValueError: it is none, not UTF-8, or nested more deeply than the parser goes.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse YAML, without the tags that make objects.
+
+    Raises:
+        ValueError: it is none, nested more deeply than the parser goes, or a value does not fit its tag or its form
+            (a date of month 13); the message is one line.
+    """
+    try:
+        return yaml.safe_load(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:  # the last four from values
+        raise ValueError(" ".join(str(error).split())) from error
+
+
+def digest_file(path: Path) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def digest_bytes(*chunks: bytes) -> str:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import torch
-from safetensors import SafetensorError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn.modules.module import (
+    register_module_buffer_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
 from scalemogen.errors import UserError
 from scalemogen.files import digest_bytes
+
+MOST_FIXED = 1 << 27
+"""Values in the buffers of a network that are computed from its sizes, not stored: half a gigabyte."""
 
 
 def save_state(state: Mapping[str, Tensor], path: Path) -> None:
@@ -38,6 +49,104 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise UserError(f"cannot read {path}: {error}") from error
 
 
+def count_stored(path: Path) -> int:
+    """Return the number of values in a safetensors file, from its header alone.
+
+    Raises:
+        UserError: missing or damaged.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118  # no dict
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"cannot read {path}: {error}") from error
+
+
+def checked_arguments(network: type[nn.Module], arguments: object, source: str | Path, *given: str) -> dict[str, Any]:
+    """Return a network's constructor arguments from a file, if they have the names and types of the constructor.
+
+    Args:
+        network: whose constructor.
+        arguments: by name.
+        source: the file, for messages.
+        given: names of further arguments, which are not from the file.
+
+    Raises:
+        UserError: naming the argument, what it is and what it must be.
+    """
+    if not isinstance(arguments, Mapping):
+        raise UserError(f"{source} is damaged: the arguments of {network.__name__} are {arguments!r:.60}")
+    hints = get_type_hints(network.__init__)
+    known = {name: hint for name, hint in hints.items() if name not in (*given, "return")}
+    for name, value in arguments.items():
+        if name not in known:
+            there = ", ".join(known)
+            raise UserError(f"{source} does not fit: {network.__name__} has no argument {name!r}; it has {there}")
+        try:
+            _checker(known[name]).validate_python(value)
+        except ValidationError as error:
+            raise UserError(f"{source} is damaged: {name} is {value!r:.60}: {error.errors()[0]['msg']}") from None
+    return dict(arguments)
+
+
+@cache
+def _checker(hint: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(hint, config=ConfigDict(strict=True, allow_inf_nan=False))
+
+
+def require_room(make: Callable[[], nn.Module], stored: int, source: str | Path) -> None:
+    """Refuse a description whose network does not fit the weights that are stored, before memory is taken for it.
+
+    The network is made without memory (on torch's "meta" device), and no further than until it has too many weights.
+
+    Args:
+        make: makes the network.
+        stored: number of values in its file of weights.
+        source: the file with the description, for messages.
+
+    Raises:
+        UserError: it would have more than twice the weights (some are registered under two names), or larger fixed
+            matrices than `MOST_FIXED`.
+    """
+    held: dict[int, Tensor] = {}  # keeps them, so that no two have the same id
+    room = {"weights": 2 * stored + 1024, "fixed": MOST_FIXED}
+
+    def count(kind: str, tensor: Tensor | None) -> None:
+        if tensor is None or id(tensor) in held:
+            return
+        held[id(tensor)] = tensor
+        room[kind] -= tensor.numel()
+        if room[kind] < 0:
+            most = (
+                f"weights than the {stored} that are stored" if kind == "weights" else f"than {MOST_FIXED} fixed values"
+            )
+            raise UserError(f"{source} is damaged: its sizes ask for more {most}")
+
+    hooks = [
+        register_module_parameter_registration_hook(lambda module, name, tensor: count("weights", tensor)),
+        register_module_buffer_registration_hook(lambda module, name, tensor: count("fixed", tensor)),
+    ]
+    try:
+        with torch.device("meta"):
+            make()
+    except (ArithmeticError, RuntimeError, TypeError) as error:  # sizes that torch cannot even count
+        raise UserError(f"{source} is damaged: {type(error).__name__} {error}") from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def require_state(state: object, source: str | Path) -> Mapping[str, Tensor]:
+    """Return a state, if it is tensors by name.
+
+    Raises:
+        UserError: it is something else.
+    """
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(f"{source} is damaged: where weights should be it holds something else")
+    return state
+
+
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
     """Load a state whose keys and shapes must be the module's own.
 
@@ -48,7 +157,7 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: str | 
     for problem, keys in (("lacks", own.keys() - state.keys()), ("has an unknown", state.keys() - own.keys())):
         if keys:
             raise UserError(f"{source} {problem} tensor {min(keys)!r}")
-    for name, tensor in state.items():
+    for name, tensor in require_state(state, source).items():
         if tensor.shape != own[name].shape:
             raise UserError(f"{source}: {name} is {tuple(tensor.shape)}; this model has {tuple(own[name].shape)}")
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):

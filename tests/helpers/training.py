@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -84,12 +86,25 @@ class Losses(Callback):
             torch.save(torch.stack(self.values), Path(self.folder) / f"loss-{trainer.global_rank}.pt")
 
 
-class InterruptAt(Callback):
-    """Presses Ctrl-C after a step."""
+class SignalAt(Callback):
+    """Sends this process a signal after a step, as Ctrl-C or a scheduler does."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, number: int = signal.SIGINT) -> None:
         self.step = step
+        self.number = number
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         if trainer.global_step == self.step:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), self.number)
+
+
+class SpoilLoss(Callback):
+    """Makes the loss of some steps infinite without touching its gradients, on one process only."""
+
+    def __init__(self, step: int, rank: int = 0, steps: int = 1) -> None:
+        self.spoilt = range(step, step + steps)
+        self.rank = rank
+
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+        if trainer.global_step + 1 in self.spoilt and trainer.global_rank == self.rank:
+            loss.data.fill_(torch.inf)

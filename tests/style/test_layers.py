@@ -9,14 +9,26 @@ import pytest
 from helpers.source import PACKAGE, Import, report, sources
 
 LAYERS = (
-    {"contracts", "errors", "files", "pickles", "skeletons"},
-    {"motion", "scales", "bsq", "text", "metrics.functional", "distributed", "synthetic", "weights", "cleaning"},
+    {"arrays", "contracts", "errors", "files", "pickles", "skeletons"},
+    {
+        "motion",
+        "scales",
+        "bsq",
+        "text",
+        "metrics.functional",
+        "distributed",
+        "machine",
+        "synthetic",
+        "weights",
+        "cleaning",
+    },
     {"tokenizer", "ar", "evaluators", "metrics"},
     {"sampling", "checkpoints"},
     {
         "tasks",
         "data_modules",
         "callbacks",
+        "cost",
         "editing",
         "pipeline",
         "export",

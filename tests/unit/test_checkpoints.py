@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from helpers.models import make_model
 from scalemogen import TextToMotion
 from scalemogen.checkpoints import (
     CHECKPOINT_KEY,
+    OF_THE_FILES,
     Bundle,
     describe,
     find_tokenizer,
+    is_whole,
     load_checkpoint,
     load_folder,
     load_model,
@@ -27,6 +30,7 @@ from scalemogen.checkpoints import (
     save_folder,
     text_settings,
 )
+from scalemogen.cli.stages import WholeCheckpoints
 from scalemogen.errors import UserError
 
 
@@ -101,8 +105,10 @@ def test_a_checkpoint_is_a_model_too(original: Path, tmp_path: Path) -> None:
 
 
 def edit(folder: Path, **changes: Any) -> None:
+    """Change model.json, and take the digests out, as in folders of older versions."""
     path = folder / "model.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    content = {key: value for key, value in json.loads(path.read_text()).items() if key not in OF_THE_FILES}
+    path.write_text(json.dumps({**content, **changes}))
 
 
 def change_state(folder: Path, change: Callable[[dict[str, torch.Tensor]], None], name: str = "ar") -> None:
@@ -110,11 +116,13 @@ def change_state(folder: Path, change: Callable[[dict[str, torch.Tensor]], None]
     state = load_file(path)
     change(state)
     save_file(state, path)
+    edit(folder)
 
 
 def _cut(folder: Path) -> None:
     path = folder / "ar.safetensors"
     path.write_bytes(path.read_bytes()[:-7])
+    edit(folder)
 
 
 def _spoil(state: dict[str, torch.Tensor]) -> None:
@@ -129,7 +137,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a list": (lambda f: (f / "model.json").write_text("[]"), "model.json is not a model description"),
     "other format": (lambda f: edit(f, format=99), "has format 99; this version reads 1"),
     "no facts": (lambda f: edit(f, facts=None), "model.json is damaged"),
-    "unknown argument": (lambda f: edit(f, ar={"colour": 1}), "model.json is damaged: .*colour"),
+    "unknown argument": (lambda f: edit(f, ar={"colour": 1}), "model.json does not fit: .*colour"),
     "text encoder": (lambda f: (f / "text" / "encoder.json").unlink(), r"text/encoder\.json"),
     "not finite": (lambda f: change_state(f, _spoil), r"ar\.safetensors: head\.bias is not finite"),
     "lacking": (lambda f: change_state(f, lambda s: s.__delitem__("head.bias")), r"lacks tensor 'head\.bias'"),
@@ -152,6 +160,51 @@ def test_damages_are_named(damage: str, folder: Path) -> None:
     with pytest.raises(UserError, match=message) as raised:
         load_model(folder)
     assert str(folder) in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["ar.safetensors", "tokenizer.safetensors", "text/encoder.safetensors", "model.json"])
+def test_overwritten_bytes_of_a_folder_are_found(name: str, folder: Path) -> None:
+    data = bytearray((folder / name).read_bytes())
+    data[-200] ^= 1  # in model.json a digit, elsewhere the last bit of a weight
+    (folder / name).write_bytes(data)
+    with pytest.raises(UserError, match=rf"{name} (is damaged: its digest is|is not a model description)"):
+        load_model(folder)
+
+
+def test_a_folder_without_digests_loads_and_one_that_was_edited_says_what_to_do(folder: Path) -> None:
+    content = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**content, "sampling": {"guidance": 3.0}}))
+    with pytest.raises(UserError, match=r"model\.json is damaged: .*edited it, take the entry 'digest' out"):
+        load_model(folder)
+    edit(folder, sampling={"guidance": 3.0})
+    assert load_model(folder).sampling == {"guidance": 3.0}
+
+
+HUGE: dict[str, dict[str, Any]] = {
+    "tokenizer width": {"tokenizer": {"width": 10**9, "blocks": 1}},
+    "tokenizer blocks": {"tokenizer": {"width": 12, "blocks": 10**9}},
+    "ar depth": {"ar": {"text_width": 16, "width": 16, "depth": 10**9, "heads": 2, "mlp_ratio": 2.0}},
+    "ar width": {"ar": {"text_width": 16, "width": 2**30, "depth": 2, "heads": 2, "mlp_ratio": 2.0}},
+    "infinite ratio": {"ar": {"text_width": 16, "width": 16, "depth": 2, "heads": 2, "mlp_ratio": float("inf")}},
+}
+
+
+@pytest.mark.parametrize("case", HUGE)
+def test_sizes_out_of_proportion_are_refused_before_memory_is_taken(case: str, folder: Path) -> None:
+    edit(folder, **HUGE[case])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match=r"model\.json is damaged"):
+        load_model(folder)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
+
+
+@pytest.mark.parametrize("field", ["cells", "parts", "bits", "frames_per_cell"])
+def test_a_grid_out_of_proportion_is_refused(field: str, folder: Path) -> None:
+    spec = json.loads((folder / "model.json").read_text())["spec"]
+    for value in (10**9, 999_999, 0, -1, 2.0, True, "8", None):
+        edit(folder, spec={**spec, field: value})
+        with pytest.raises(UserError, match=r"model\.json"):
+            load_model(folder)
 
 
 class Trap:
@@ -204,6 +257,23 @@ def test_a_truncated_checkpoint_and_a_wrong_stage_are_named(original: Path, tmp_
         load_model(path)
     with pytest.raises(UserError, match="nowhere: no such model folder or checkpoint"):
         load_model(tmp_path / "nowhere")
+
+
+def test_overwritten_bytes_of_a_checkpoint_are_found(original: Path, tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    torch.save(contents(load_folder(original)), path)
+    assert is_whole(path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 200] = bytes(200)
+    path.write_bytes(data)
+    assert not is_whole(path)
+    with pytest.raises(UserError, match=r"last\.ckpt is damaged.*checksum"):
+        load_model(path)
+    with pytest.raises(UserError, match=r"last\.ckpt is damaged.*checksum"):
+        WholeCheckpoints().load_checkpoint(path)
+    path.write_bytes(data[:1000])
+    assert not is_whole(path)
+    assert not is_whole(tmp_path / "nowhere.ckpt")
 
 
 def test_a_full_disk_leaves_the_old_folder_and_nothing_else(

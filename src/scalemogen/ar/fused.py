@@ -18,6 +18,8 @@ from torch.nn import functional
 
 LINEAR = 2.0 * math.sqrt(2.0 / math.pi)
 CUBIC = 0.044715 * LINEAR
+BLOCK = 65536
+"""Elements of a block for each thread; torch gives none to a second thread below half of that."""
 
 
 def modulated_linear(x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
@@ -106,6 +108,7 @@ class _ModulatedLinear(torch.autograd.Function):
 class _GeluLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        x = x.contiguous()
         ctx.save_for_backward(x, weight)
         dtype = _product_type(x)
         with torch.autocast(x.device.type, enabled=False):
@@ -127,23 +130,33 @@ class _GeluLinear(torch.autograd.Function):
 def _gelu(x: Tensor) -> Tensor:
     """Return the tanh-approximated GELU: with u = sqrt(2 / pi) (x + 0.044715 x^3), x (1 + tanh u) / 2 = x sigmoid(2 u).
 
-    On a CPU by the second form, in few passes: torch's own kernel takes two to three times as long there.
+    On a CPU by the second form, and in blocks that stay in its caches: torch's own kernel takes about twice as long.
     """
     if x.device.type != "cpu":
         return functional.gelu(x, approximate="tanh")
-    return torch.addcmul(x.new_tensor(LINEAR), x, x, value=CUBIC).mul_(x).sigmoid_().mul_(x)
+    active = torch.empty_like(x)
+    for part, out in zip(*_blocks(x, active), strict=True):
+        torch.addcmul(x.new_tensor(LINEAR), part, part, value=CUBIC, out=out).mul_(part).sigmoid_().mul_(part)
+    return active
 
 
 def _gelu_and_slope(x: Tensor) -> tuple[Tensor, Tensor]:
     """Return `_gelu(x)` and its derivative, s + x s (1 - s) d(2 u)/dx with s = sigmoid(2 u)."""
     if x.device.type != "cpu":
-        return functional.gelu(x, approximate="tanh"), torch.ops.aten.gelu_backward(
-            torch.ones_like(x), x, approximate="tanh"
-        )
-    sigmoid = torch.addcmul(x.new_tensor(LINEAR), x, x, value=CUBIC).mul_(x).sigmoid_()
-    active = x * sigmoid
-    slope = torch.addcmul(x.new_tensor(LINEAR), x, x, value=3.0 * CUBIC).mul_(active)
-    return active, slope.addcmul_(slope, sigmoid, value=-1.0).add_(sigmoid)
+        ones = torch.ones_like(x)
+        return functional.gelu(x, approximate="tanh"), torch.ops.aten.gelu_backward(ones, x, approximate="tanh")
+    active, slope, linear = torch.empty_like(x), torch.empty_like(x), x.new_tensor(LINEAR)
+    for part, out, rise in zip(*_blocks(x, active, slope), strict=True):
+        sigmoid = torch.addcmul(linear, part, part, value=CUBIC).mul_(part).sigmoid_()
+        torch.mul(part, sigmoid, out=out)
+        torch.addcmul(linear, part, part, value=3.0 * CUBIC, out=rise).mul_(out)
+        rise.addcmul_(rise, sigmoid, value=-1.0).add_(sigmoid)
+    return active, slope
+
+
+def _blocks(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
+    """Return each tensor as neighbouring pieces, so small that several passes over one stay in a CPU's caches."""
+    return [tensor.view(-1).split(BLOCK * torch.get_num_threads()) for tensor in tensors]
 
 
 class _TurnedDirections(torch.autograd.Function):

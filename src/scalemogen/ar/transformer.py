@@ -72,6 +72,17 @@ class Decoding:
     cells: Tensor
     scale: int = 0
 
+    def first(self, rows: int) -> Decoding:
+        """Return the generation of the first `rows` sequences alone, over the same keys and values."""
+        context, hidden = self.context, self.context.hidden
+        words = [(keys[:rows], values[:rows]) for keys, values in context.words]
+        context = TextContext(
+            context.sentence[:rows], context.shared[:rows], words, None if hidden is None else hidden[:rows]
+        )
+        caches = [KeyValueCache(cache.keys[:rows], cache.values[:rows], cache.filled) for cache in self.caches]
+        hidden = None if self.hidden is None else self.hidden[:rows]
+        return Decoding(self.layout, context, hidden, caches, self.cells[:rows], self.scale)
+
 
 class NextScaleTransformer(nn.Module):
     """Predicts the bits of each scale from the text and all coarser scales.
@@ -134,7 +145,7 @@ class NextScaleTransformer(nn.Module):
         self.scale_embed = nn.Parameter(torch.empty(len(spec.scales), width))
         self.places = BodyAndTime(spec, width) if places else None
         self.modulation = nn.Linear(width, 6 * width)
-        rates = torch.linspace(0.0, drop_path, depth).tolist()
+        rates = (drop_path * block / max(1, depth - 1) for block in range(depth))
         self.blocks = nn.ModuleList(Block(width, heads, mlp_ratio, dropout, rate) for rate in rates)
         self.head_modulation = nn.Linear(width, 2 * width)
         self.head = nn.Linear(width, 2 * spec.bits)

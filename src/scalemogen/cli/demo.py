@@ -50,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Train, generate, measure, and print the path of the page last."""
     from scalemogen.cli import evaluate  # these load torch and Lightning, which --help does not need
+    from scalemogen.cli.run_folder import holds_run
     from scalemogen.cli.stages import main as run_stage
     from scalemogen.export import contact_sheet, gallery
     from scalemogen.pipeline import TextToMotion
@@ -64,6 +65,9 @@ def run(args: argparse.Namespace) -> int:
         options = ["--data.init_args.root", args.data, "--seed_everything", str(args.seed), "--run", str(out / stage)]
         if stage == "ar":
             options += ["--model.tokenizer", str(out / "tokenizer" / "model")]
+            options += ["--model.latents", str(Path(args.data) / "latents")]
+        if holds_run(out / stage):  # of an earlier demo
+            shutil.rmtree(out / stage)
         run_stage(stage, ["fit", "--config", str(recipe(stage)), *options])
     trained = time.perf_counter() - started
 

@@ -20,8 +20,9 @@ from scalemogen import __version__
 from scalemogen.checkpoints import read_description
 from scalemogen.cli import evaluate
 from scalemogen.cli.parser import Parser
-from scalemogen.cli.stages import RUNS, make_cli, quiet_libraries, run_folder
+from scalemogen.cli.run_folder import RUNS, run_folder
 from scalemogen.cli.stages import main as run_stage
+from scalemogen.cli.stages import make_cli, quiet_libraries
 from scalemogen.contracts import TokenSpec
 from scalemogen.data_modules import MotionDataModule
 from scalemogen.errors import UserError
@@ -264,9 +265,8 @@ def _do(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
 
 def _train(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
     """Train, going on where an earlier attempt was stopped, and validate the checkpoint that the model is made of."""
+    run_stage(stage, ["fit", *words, f"--run={folder}", "--resume"])
     newest = folder / "checkpoints" / "last.ckpt"
-    resume = [f"--ckpt_path={newest}"] if newest.is_file() else []
-    run_stage(stage, ["fit", *words, f"--run={folder}", *resume])
     best = max(folder.glob("checkpoints/step-*.ckpt"), key=lambda path: path.stat().st_mtime, default=newest)
     options = [f"--ckpt_path={best}", f"--run={folder / 'validation'}", "--trainer.logger=false", "--verbose=false"]
     with quiet_libraries():

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         UserError: see `TextToMotion.generate`; no sentence; a file that cannot be read or written.
     """
     check_outputs(args.out)
-    texts = [*args.text, *_read_sentences(args.texts)]
+    texts = [*args.text, *read_sentences(args.texts)]
     seconds = args.seconds[0] if len(args.seconds) == 1 else args.seconds
     model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
     started = time.perf_counter()
@@ -98,7 +98,12 @@ def _in_order(drawn: Sequence[TokenPyramid], motions: Sequence[Motion]) -> list[
     return [tokens for _, tokens in sorted(zip(order, drawn, strict=True), key=lambda pair: pair[0])]
 
 
-def _read_sentences(path: Path | None) -> list[str]:
+def read_sentences(path: Path | None) -> list[str]:
+    """Return the sentences of a text file, one a line, without comments; none of no file.
+
+    Raises:
+        UserError: it cannot be read as UTF-8.
+    """
     if path is None:
         return []
     try:

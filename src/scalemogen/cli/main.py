@@ -16,7 +16,7 @@ from importlib import import_module
 from types import MappingProxyType
 
 from scalemogen import __version__
-from scalemogen.errors import UserError
+from scalemogen.errors import RunStopped, UserError
 
 STAGES = MappingProxyType(
     {
@@ -80,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; None takes the process's own.
 
     Returns:
-        Exit status: 0 done, 2 bad input (one line on stderr), 130 interrupted, 141 the reader of a pipe went away.
+        Exit status: 0 done, 2 bad input (one line on stderr), 130 interrupted, 143 terminated, 141 the reader
+        of a pipe went away.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -91,6 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except RunStopped as stop:
+        return stop.status
     except BrokenPipeError:
         # Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,12 +8,19 @@ from typing import Any
 
 from torch import Tensor
 
-from scalemogen.checkpoints import CHECKPOINT_KEY, find_trained, held_text_encoder, read_checkpoint, read_description
+from scalemogen.checkpoints import (
+    CHECKPOINT_KEY,
+    find_trained,
+    held_text_encoder,
+    read_checkpoint,
+    read_description,
+    require_files,
+)
 from scalemogen.contracts import DataFacts
 from scalemogen.errors import UserError
 from scalemogen.evaluators import OFFICIAL, ContrastiveEvaluator, ContrastiveNetwork, Evaluator
 from scalemogen.text import TextEncoder, load_text_encoder
-from scalemogen.weights import load_strictly, read_state, under
+from scalemogen.weights import checked_arguments, load_strictly, read_state, require_room, require_state, under
 
 
 def load_evaluator(source: str | Path) -> Evaluator:
@@ -32,7 +39,7 @@ def load_evaluator(source: str | Path) -> Evaluator:
     path = Path(source)
     if path.is_file():
         checkpoint = read_checkpoint(path, "evaluator")
-        held, state = checkpoint[CHECKPOINT_KEY], checkpoint.get("state_dict", {})
+        held, state = checkpoint[CHECKPOINT_KEY], require_state(checkpoint.get("state_dict", {}), path)
         text = held_text_encoder(held.get("text", {}), state, path)
         return _evaluator(held, under("network.", state), text, path)
     if not path.is_dir():
@@ -41,6 +48,7 @@ def load_evaluator(source: str | Path) -> Evaluator:
     description = read_description(path)
     if description.get("stage") != "evaluator":
         raise UserError(f"{path} holds a model of stage {description.get('stage')}; an evaluator is needed")
+    require_files(path, description)
     state = read_state(path / "evaluator.safetensors")
     return _evaluator(description, state, load_text_encoder(path / "text"), path)
 
@@ -50,7 +58,10 @@ def _evaluator(
 ) -> Evaluator:
     try:
         facts = DataFacts.from_dict(description["facts"])
-        network = ContrastiveNetwork(features=len(facts.mean), text_width=text.width, **description["evaluator"])
+        own = checked_arguments(ContrastiveNetwork, description["evaluator"], source, "features", "text_width")
+        sizes = {"features": len(facts.mean), "text_width": text.width, **own}
+        require_room(lambda: ContrastiveNetwork(**sizes), sum(tensor.numel() for tensor in state.values()), source)
+        network = ContrastiveNetwork(**sizes)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{source} is damaged: {type(error).__name__} {error}") from error
     load_strictly(network, state, source)

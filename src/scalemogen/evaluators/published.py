@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scalemogen.arrays import read_npy
 from scalemogen.errors import UserError
 from scalemogen.motion.layouts import get_layout
 from scalemogen.motion.layouts.units import metres_scale
@@ -78,12 +79,13 @@ def read_array(path: Path) -> np.ndarray:
         UserError: missing, damaged, with pickled objects, or not finite.
     """
     try:
-        array = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            array = read_npy(file)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is not a plain .npy file: {error}") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
         raise UserError(f"{path} must be one array of finite numbers")
     return array
 

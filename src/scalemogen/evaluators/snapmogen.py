@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, final
 
 import torch
-import yaml
 from einops import repeat
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from torch import Tensor, nn
@@ -25,7 +24,7 @@ from scalemogen.contracts import length_mask
 from scalemogen.errors import UserError
 from scalemogen.evaluators.base import Evaluator, MotionEmbeddings
 from scalemogen.evaluators.published import folder_of, read_states, read_statistics, require_metres, text_of
-from scalemogen.files import digest_json
+from scalemogen.files import digest_json, parse_yaml
 from scalemogen.motion.layouts import get_layout
 from scalemogen.motion.normaliser import Normaliser
 from scalemogen.skeletons import get_skeleton
@@ -220,13 +219,15 @@ def read_configuration(path: Path) -> Configuration:
         UserError: not YAML, or a field of the network is missing or of a kind that is not built here, named.
     """
     try:
-        return Configuration.model_validate(yaml.safe_load(text_of(path)))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        return Configuration.model_validate(parse_yaml(text_of(path)))
+    except UserError:
+        raise
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(step) for step in first["loc"]) or "the file"
         raise UserError(f"{path}: {field}: {first['msg']}, got {first['input']!r:.80}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not YAML: {error}") from error
 
 
 def _encoder(sizes: _Encoder, inputs: int) -> SequenceEncoder:

@@ -15,14 +15,18 @@
 from __future__ import annotations
 
 import json
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
+from scalemogen import arrays
 from scalemogen.errors import UserError
-from scalemogen.files import atomic_path
+from scalemogen.files import atomic_path, parse_json
 from scalemogen.motion.record import Motion
 from scalemogen.skeletons import Skeleton
 
@@ -60,25 +64,30 @@ def read_npz(path: str | Path) -> Motion:
     if not Path(path).is_file():
         raise UserError(f"{path}: no such file")
     try:
-        with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ARRAYS if name in file}
+        found, _ = arrays.read_npz(path, ARRAYS)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: damaged, or not an NPZ file of plain arrays") from error
-    missing = [name for name in ARRAYS if name not in arrays]
-    if missing or str(arrays["format"]) != FORMAT:
+    except ValueError as error:
+        raise UserError(f"{path}: damaged, or not an NPZ file of plain arrays: {error}") from error
+    missing = [name for name in ARRAYS if name not in found]
+    if missing or str(found["format"]) != FORMAT:
         lacks = f"; it lacks {', '.join(missing)}" if missing else ""
         raise UserError(f"{path}: not a motion written by scalemogen ({FORMAT}){lacks}")
     try:
-        skeleton = Skeleton.from_dict(json.loads(str(arrays["skeleton"])))
-        offsets = torch.from_numpy(arrays["offsets"])
+        skeleton = Skeleton.from_dict(parse_json(str(found["skeleton"])))
+        positions, rotations, offsets = (_floats(found, name) for name in ("positions", "rotations", "offsets"))
         return Motion(
             skeleton=skeleton,
-            positions=torch.from_numpy(arrays["positions"]),
-            rotations=torch.from_numpy(arrays["rotations"]),
-            fps=float(arrays["fps"]),
+            positions=positions,
+            rotations=rotations,
+            fps=float(found["fps"]),
             offsets=None if torch.equal(offsets, torch.tensor(skeleton.offsets)) else offsets,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: does not hold a motion: {error}") from error
+
+
+def _floats(found: Mapping[str, NDArray[Any]], name: str) -> Tensor:
+    if found[name].dtype.kind != "f":
+        raise ValueError(f"{name} are {found[name].dtype}, not float32")
+    return torch.from_numpy(found[name].astype(np.float32))

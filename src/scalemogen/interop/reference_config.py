@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scalemogen.contracts import Scale
 from scalemogen.errors import UserError
+from scalemogen.files import parse_yaml
 from scalemogen.scales import check_scales
 
 FRAMES_PER_CELL = 4
@@ -98,7 +97,8 @@ def read_reference_config(paths: Sequence[Path], known: Sequence[str]) -> Refere
     if not isinstance(frames, int) or frames < FRAMES_PER_CELL or frames % FRAMES_PER_CELL:
         raise UserError(f"{where}: max_motion_length is {frames!r}; a multiple of {FRAMES_PER_CELL} is needed")
     for name, value in FIXED.items():
-        found = settings.get("predictor", {}).get(name, value)
+        found = _at(settings, f"predictor.{name}")
+        found = value if found is None else found
         if found != value:
             raise UserError(f"{where}: predictor.{name} is {found!r}; only {value!r}, as released, is read")
     try:
@@ -113,10 +113,10 @@ def read_reference_config(paths: Sequence[Path], known: Sequence[str]) -> Refere
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is no YAML or JSON file: {error}") from error
     content = content.get("config", content) if isinstance(content, dict) else content
     if not isinstance(content, dict):

@@ -15,6 +15,10 @@ _MOTION = re.compile(
     rb"^[ \t]*MOTION[ \t]*\r?$\s*Frames:[ \t]*(\S*)[ \t]*\r?$\s*Frame[ \t]*Time:[ \t]*(\S*)[ \t]*\r?$", re.M | re.I
 )
 _END_SITE = -2
+SHORTEST, LONGEST = 1e-6, 1e4
+"""Seconds that a frame may last."""
+LARGEST = 1e9
+"""Of all numbers, whatever their unit: beyond it sums of them leave what float32 holds."""
 _CHANNEL = re.compile(r"([xyz])(position|rotation)", re.I)
 
 
@@ -77,7 +81,7 @@ def parse(data: bytes, name: str) -> BVHText:
 
 
 def _frame_count(text: str, name: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) < 1:
         raise UserError(f"{name}: 'Frames: {text}': at least 1 frame is needed")
     return int(text)
 
@@ -87,8 +91,8 @@ def _frame_time(text: str, name: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise UserError(f"{name}: 'Frame Time: {text}': a positive number of seconds is needed")
+    if not SHORTEST <= seconds <= LONGEST:
+        raise UserError(f"{name}: 'Frame Time: {text}': seconds from {SHORTEST} to {LONGEST:g} are needed")
     return seconds
 
 
@@ -109,10 +113,12 @@ def _values(block: bytes, frames: int, nodes: list[Node], name: str) -> npt.NDAr
             f"but 'Frames:' says {frames}; the file is truncated or damaged"
         )
     values = values.reshape(frames, channels)
-    if not np.isfinite(values).all():
-        frame, column = np.argwhere(~np.isfinite(values))[0]
+    sound = np.abs(values) <= LARGEST
+    if not sound.all():
+        frame, column = np.argwhere(~sound)[0]
+        fault = f"beyond {LARGEST:g}" if np.isfinite(values[frame, column]) else "not finite"
         joint = next(node for node in reversed(nodes) if node.channels and node.column <= column)
-        raise UserError(f"{name}: frame {frame}, joint {joint.name}: value {values[frame, column]} is not finite")
+        raise UserError(f"{name}: frame {frame}, joint {joint.name}: value {values[frame, column]} is {fault}")
     return values
 
 
@@ -165,8 +171,8 @@ def _offset(text: str, joint: str, name: str) -> tuple[float, float, float]:
         x, y, z = (float(value) for value in text.split())
     except ValueError as error:
         raise UserError(f"{name}: OFFSET {text} of joint {joint}: three numbers are needed") from error
-    if not all(map(math.isfinite, (x, y, z))):
-        raise UserError(f"{name}: OFFSET {text} of joint {joint} is not finite")
+    if not all(abs(value) <= LARGEST for value in (x, y, z)):
+        raise UserError(f"{name}: OFFSET {text} of joint {joint} is not finite, or beyond {LARGEST:g}")
     return x, y, z
 
 

@@ -69,7 +69,7 @@ class Pyramid(nn.Module):
         self._plain: list[bool] = []
         for k, scale in enumerate(spec.scales):
             size = spec.cells // scale.divisor
-            member = torch.zeros(len(scale.groups), spec.parts)
+            member = torch.zeros(len(scale.groups), spec.parts, device="cpu")
             for group, parts in enumerate(scale.groups):
                 member[group, list(parts)] = 1.0
             self._add_matrix(f"area_{k}", area_matrix(spec.cells, size))
@@ -77,7 +77,7 @@ class Pyramid(nn.Module):
             self._add_matrix(f"linear_down_{k}", linear_matrix(spec.cells, size))
             self._add_matrix(f"mean_{k}", member / member.sum(1, keepdim=True))
             self._add_matrix(f"copy_{k}", member.T.contiguous())
-            self._plain.append(torch.equal(member, torch.eye(spec.parts)))
+            self._plain.append(torch.equal(member, torch.eye(spec.parts, device="cpu")))
 
     def _add_matrix(self, name: str, matrix: Tensor) -> None:
         self.register_buffer(name, matrix, persistent=False)
@@ -196,7 +196,7 @@ class Pyramid(nn.Module):
         `flips`, the flipped code enters sum and residual while the label stays unflipped, so that the next label
         corrects the damage (bitwise self-correction).
 
-        Always computed in float32, also under autocast: a bit is a sign.
+        Always computed in float32 at least, also under autocast: a bit is a sign.
 
         Args:
             z: (B, N, G, D) projected latent.
@@ -211,7 +211,9 @@ class Pyramid(nn.Module):
             Quantised; residuals and bits of skipped scales are zero and their sums unchanged.
         """
         with torch.autocast(z.device.type, enabled=False):
-            return self._quantise(z.float(), lengths, keep, flips, inputs, keep_padding)
+            return self._quantise(
+                z.to(torch.promote_types(z.dtype, torch.float32)), lengths, keep, flips, inputs, keep_padding
+            )
 
     def _quantise(
         self,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from scalemogen.errors import UserError
 from scalemogen.files import digest_json
 from scalemogen.skeletons.checks import check_skeleton
@@ -120,7 +122,14 @@ class Skeleton:
         names = {field.name for field in fields(cls)}
         if set(value) != names:
             raise UserError(f"not a skeleton: fields missing or unknown: {', '.join(sorted(names ^ set(value)))}")
-        return cls(**{name: _frozen(item) for name, item in value.items()})
+        try:
+            return TypeAdapter(cls).validate_python({name: _frozen(item) for name, item in value.items()})
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(step) for step in first["loc"])
+            told = first["msg"].removeprefix("Value error, ")
+            wrong = f"not a skeleton: {field}: {told}, got {first['input']!r:.60}"
+            raise UserError(wrong if field else told) from error
 
 
 def _plain(value: Any) -> Any:

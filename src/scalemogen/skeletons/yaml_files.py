@@ -6,10 +6,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from scalemogen.errors import UserError
+from scalemogen.files import parse_yaml
 
 _File = TypeVar("_File", bound=BaseModel)
 
@@ -26,12 +26,14 @@ def read_yaml(path: Path | Traversable, form: type[_File], kind: str) -> _File:
         UserError: the file is missing, is not YAML, or holds something else.
     """
     try:
-        return form.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {kind} {path}: {getattr(error, 'strerror', None) or error}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{kind} {path} is not YAML: {' '.join(str(error).split())}") from error
+    try:
+        return form.model_validate(parse_yaml(text))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(step) for step in first["loc"]) or "the file"
         raise UserError(f"{kind} {path}: {field}: {first['msg']}, got {first['input']!r:.80}") from error
+    except ValueError as error:
+        raise UserError(f"{kind} {path} is not YAML: {error}") from error

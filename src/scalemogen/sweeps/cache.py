@@ -9,11 +9,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scalemogen import __version__
 from scalemogen.errors import UserError
-from scalemogen.files import atomic_path, digest_json
+from scalemogen.files import atomic_path, digest_json, parse_json, parse_yaml
 
 DONE = "done.json"
 DESCRIPTIONS = ("model.json", "store.json")
@@ -36,12 +34,12 @@ def digest_words(words: Sequence[str], *upstream: str) -> str:
 def _meaning(word: str) -> Any:
     key, _, value = word.rpartition("=")
     path = Path(value)
-    with suppress(OSError, ValueError, yaml.YAMLError):  # else the word stands for itself
+    with suppress(OSError, ValueError):  # else the word stands for itself
         if path.suffix in (".yaml", ".yml") and path.is_file():
-            return [key, json.loads(json.dumps(yaml.safe_load(path.read_text(encoding="utf-8")), default=str))]
+            return [key, json.loads(json.dumps(parse_yaml(path.read_text(encoding="utf-8")), default=str))]
         for name in DESCRIPTIONS:
             if (path / name).is_file():
-                return [key, json.loads((path / name).read_text(encoding="utf-8"))]
+                return [key, parse_json((path / name).read_text(encoding="utf-8"))]
     return word
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from scalemogen.errors import UserError
+from scalemogen.files import parse_yaml
 
 Distribution = Literal[
     "constant",
@@ -148,11 +148,11 @@ def read_sweep(path: Path, settings: Sequence[str] = ()) -> tuple[Sweep, dict[st
         UserError: no such file, not YAML, or the first thing in it that is wrong, with the file's name.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read sweep {path}: {getattr(error, 'strerror', None) or error}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"sweep {path} is not YAML: {' '.join(str(error).split())}") from error
+    except ValueError as error:
+        raise UserError(f"sweep {path} is not YAML: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("parameters"), dict):
         raise UserError(f"sweep {path}: no `parameters`; a sweep file has method, parameters, metric and command")
     for name, entry in content["parameters"].items():
@@ -181,8 +181,8 @@ def override(parameters: Mapping[str, Any], settings: Sequence[str]) -> dict[str
         if not separator or not name or not text:
             raise UserError(f"--set {setting}: needed is KEY=VALUE")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
+            value = parse_yaml(text)
+        except ValueError:
             value = text
         result[name] = {"value": text if value is None else value}
     return result

@@ -192,8 +192,10 @@ class ARTask(TextTask):
     @torch.no_grad()
     def encode(self, batch: MotionBatch, split: str = "") -> Tensor:
         """Return the tokenizer's latent (B, N, G, D); of a `split` whose latents are kept, without computing them."""
-        cache = self._caches.get(split)
-        z: Tensor = self.tokenizer.encode(batch.features, batch.lengths) if cache is None else cache.encode(batch)
+        tokenizer, cache = self.tokenizer, self._caches.get(split)
+        if cache is not None:
+            return cache.encode(batch)
+        z: Tensor = tokenizer.encode(batch.features.to(tokenizer.project_in.weight.dtype), batch.lengths)
         return z
 
     @torch.no_grad()

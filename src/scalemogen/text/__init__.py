@@ -3,7 +3,7 @@
 from scalemogen.text.cache import TextFeatureCache
 from scalemogen.text.encoder import TextEncoder
 from scalemogen.text.minilm import MiniLMTextEncoder
-from scalemogen.text.registry import TEXT_ENCODERS, build_text_encoder, load_text_encoder
+from scalemogen.text.registry import TEXT_ENCODERS, build_text_encoder, load_encoder, load_text_encoder
 from scalemogen.text.small import SmallTextEncoder
 from scalemogen.text.t5 import T5TextEncoder
 from scalemogen.text.vocabulary import train_sentencepiece
@@ -16,6 +16,7 @@ __all__ = [
     "TextEncoder",
     "TextFeatureCache",
     "build_text_encoder",
+    "load_encoder",
     "load_text_encoder",
     "train_sentencepiece",
 ]

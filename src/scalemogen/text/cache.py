@@ -1,4 +1,4 @@
-"""Word features of a frozen encoder on disk, computed once and read through shared memory maps.
+"""Word features of a frozen encoder on disk, computed once; processes share the pages that they read.
 
 A cache folder holds one folder for each encoder digest and precision; in it, `segment-NNNNN` folders that are written
 whole, renamed into place and never changed: a killed build loses the segment in work and nothing else, readers need
@@ -26,6 +26,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from scalemogen.arrays import ArrayFile
 from scalemogen.contracts import TextFeatures
 from scalemogen.errors import UserError
 from scalemogen.files import atomic_path, digest_bytes
@@ -63,7 +64,7 @@ class TextFeatureCache:
         self.folder = Path(folder) / f"{encoder.kind}-{encoder.digest}-{dtype}"
         self.encoder = encoder
         self.dtype = np.dtype(dtype)
-        self._tokens: list[NDArray[np.floating]] = []
+        self._tokens: list[ArrayFile] = []
         self._rows: dict[int, tuple[int, int, int]] = {}  # key -> segment, first word, end
         self._refresh()
 
@@ -122,7 +123,7 @@ class TextFeatureCache:
         tokens = np.zeros((len(found), longest, self.encoder.width), dtype=np.float32)
         mask = np.zeros((len(found), longest), dtype=np.bool_)
         for row, (segment, start, end) in enumerate(found):
-            tokens[row, : end - start] = self._tokens[segment][start:end]
+            tokens[row, : end - start] = self._tokens[segment].rows(start, end)
             mask[row, : end - start] = True
         return TextFeatures(torch.from_numpy(tokens), torch.from_numpy(mask)).to(device)
 
@@ -140,9 +141,9 @@ class TextFeatureCache:
     def _refresh(self) -> None:
         for segment in self._segments()[len(self._tokens) :]:
             try:
-                tokens = np.load(segment / "tokens.npy", mmap_mode="r")
-                offsets, keys = np.load(segment / "offsets.npy"), np.load(segment / "keys.npy")
-            except (OSError, ValueError, EOFError) as error:
+                tokens = ArrayFile(segment / "tokens.npy")
+                offsets, keys = (ArrayFile(segment / name).all() for name in ("offsets.npy", "keys.npy"))
+            except (OSError, ValueError) as error:
                 raise UserError(f"{segment} is damaged ({error}); delete {self.folder} and build again") from error
             if len(offsets) != len(keys) + 1 or tokens.shape != (offsets[-1], self.encoder.width):
                 raise UserError(f"{segment} is damaged (its files do not fit); delete {self.folder} and build again")

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from scalemogen.contracts import TextFeatures, length_mask
 from scalemogen.errors import UserError
 from scalemogen.files import atomic_path
+from scalemogen.weights import save_state
 
 DESCRIPTION = "encoder.json"
 WEIGHTS = "encoder.safetensors"
@@ -120,10 +120,9 @@ class TextEncoder(nn.Module, ABC):
             UserError: the folder cannot be written.
         """
         folder = Path(folder)
-        state = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
-        if state:
+        if state := self.state_dict():
             with atomic_path(folder / WEIGHTS) as temporary:
-                save_file(state, temporary)
+                save_state(state, temporary)
         with atomic_path(folder / DESCRIPTION) as temporary:
             temporary.write_text(json.dumps({**self.config(), "digest": self.digest}, indent=1))
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from scalemogen.skeletons import Skeleton
-from scalemogen.tokenizer.layers import JointLinear, ResidualBlock, SkeletalPool, SkeletalUnpool
+from scalemogen.tokenizer.layers import JointLinear, ResidualBlock, SkeletalPool, SkeletalUnpool, wide_linear
 from scalemogen.tokenizer.rows import Rows
 
 
@@ -104,4 +104,4 @@ class MotionDecoder(nn.Module):
                 x = block(x, rows.levels[level].gaps)
         hidden = functional.gelu(self.head_in(x))
         with torch.autocast(x.device.type, enabled=False):
-            return self.channels.scatter(self.head_out(hidden.float()))
+            return self.channels.scatter(wide_linear(self.head_out, hidden))

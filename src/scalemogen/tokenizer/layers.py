@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional
 
 from scalemogen.tokenizer.rows import Rows
@@ -30,6 +31,16 @@ def _autocast(x: Tensor) -> Tensor:
 def mix_joints(matrix: Tensor, x: Tensor) -> Tensor:
     """Return (nodes, R, C), node by node the sum of the joints (J, R, C) weighted by `matrix` (nodes, J)."""
     return torch.mm(matrix.to(x.dtype), x.flatten(1)).view(len(matrix), *x.shape[1:])
+
+
+def wide_linear(layer: nn.Linear | JointLinear, x: Tensor) -> Tensor:
+    """Return layer(x) computed in float32 at least, whatever the type of its weights."""
+    wide = torch.promote_types(x.dtype, torch.float32)
+    if layer.weight.dtype == wide:
+        result: Tensor = layer(x.to(wide))
+        return result
+    weights = {name: parameter.to(wide) for name, parameter in layer.named_parameters()}
+    return functional_call(layer, weights, x.to(wide))
 
 
 class JointLinear(nn.Module):

@@ -16,6 +16,7 @@ from scalemogen.motion import get_layout
 from scalemogen.scales import Pyramid, Quantised
 from scalemogen.skeletons import Skeleton
 from scalemogen.tokenizer.coders import JointChannels, MotionDecoder, MotionEncoder
+from scalemogen.tokenizer.layers import wide_linear
 from scalemogen.tokenizer.rows import Rows
 
 MOST_ACTIVATIONS = 2_000_000
@@ -103,7 +104,7 @@ class MotionTokenizer(nn.Module):
         rows = Rows(counts, self.stages, features.device)
         x = self.encoder(rows.pack(features, self.stages), rows)
         with torch.autocast(x.device.type, enabled=False):
-            z = self.project_in(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
+            z = wide_linear(self.project_in, x)
         return rows.unpack(z.transpose(0, 1), 0, cells)
 
     def decode(self, latent: Tensor, lengths: Tensor) -> Tensor:
@@ -113,7 +114,7 @@ class MotionTokenizer(nn.Module):
         """
         cells = latent.shape[1]
         counts = [cells] * len(latent) if self.reference else self.pyramid.cells(lengths).tolist()
-        x = self.project_out(latent)
+        x = self.project_out(latent.to(self.project_out.weight.dtype))
         if self.reference:
             x = x * length_mask(lengths // self.spec.frames_per_cell, cells)[:, :, None, None]
         parts = [self._decode(x[some], counts[some], cells) for some in self._portions(counts, x.device)]

@@ -55,7 +55,10 @@ def test_modulated_linear(modulation: tuple[int, ...]) -> None:
     assert_same(lambda *given: modulated_linear(*given, EPS), plain_modulated_linear, inputs)
 
 
-def test_gelu_linear() -> None:
+@pytest.mark.parametrize("block", [13, 65536])
+def test_gelu_linear(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scalemogen.ar.fused.BLOCK", block)
+
     def plain(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return functional.linear(functional.gelu(x, approximate="tanh"), weight, bias)
 

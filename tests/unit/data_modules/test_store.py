@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import pickle
 import shutil
 import time
@@ -48,8 +49,10 @@ def test_everything_written_is_read(store: MotionStore) -> None:
     assert store.facts.skeleton == get_skeleton("humanml3d")
 
 
-def test_features_are_mapped_and_read_only(store: MotionStore) -> None:
-    assert isinstance(store.clip(0), np.memmap)
+def test_pieces_of_clips_are_read_only_and_where_slices_of_whole_ones_are(store: MotionStore) -> None:
+    whole = store.clip(4)
+    for start, stop in ((0, 3), (2, 13), (5, 100), (7, 7), (9, 4)):
+        np.testing.assert_array_equal(store.clip(4, start, stop), whole[start:stop])
     with pytest.raises(ValueError, match="read-only"):
         store.clip(0)[0] = 0.0
 
@@ -125,6 +128,13 @@ def test_missing_and_truncated_columns_are_named(store: MotionStore, name: str) 
     file.unlink()
     with pytest.raises(UserError, match=f"{name}.npy is missing"):
         MotionStore.open(store.path)
+
+
+@pytest.mark.parametrize("name", ["features", "captions", "captions_ends", "ids", "starts", "attributes"])
+def test_a_file_that_is_cut_under_an_open_store_is_named(store: MotionStore, name: str) -> None:
+    os.truncate(store.path / f"{name}.npy", 130)
+    with pytest.raises(UserError, match=rf"{name}\.npy: damaged, it has 130 bytes"):
+        store.clip(5), store.captions(5), store.ids[5], store.attributes(5)
 
 
 def test_a_column_of_another_store_is_named(store: MotionStore) -> None:

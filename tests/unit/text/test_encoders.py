@@ -100,7 +100,7 @@ def test_a_configuration_builds_an_encoder_of_the_same_shape(encoder: TextEncode
 def test_bad_configurations_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"unknown text encoder 'bert'; it must be one of {', '.join(TEXT_ENCODERS)}"):
         build_text_encoder({"kind": "bert"})
-    with pytest.raises(UserError, match=r"does not take these settings.*depth"):
+    with pytest.raises(UserError, match=r"has no argument 'depth'"):
         build_text_encoder({"kind": "small", "depth": 3})
     with pytest.raises(UserError, match="max_tokens is 1"):
         build_text_encoder({"kind": "small", "max_tokens": 1})
@@ -119,10 +119,10 @@ def test_damaged_or_missing_weights_are_refused(tmp_path: Path) -> None:
     small_encoder().save(tmp_path)
     weights = tmp_path / "encoder.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(UserError, match=r"encoder.safetensors does not hold this text encoder"):
+    with pytest.raises(UserError, match=r"cannot read .*encoder\.safetensors"):
         load_text_encoder(tmp_path)
     weights.unlink()
-    with pytest.raises(UserError, match=r"encoder.safetensors does not hold this text encoder"):
+    with pytest.raises(UserError, match=r"cannot read .*encoder\.safetensors"):
         load_text_encoder(tmp_path)
 
 
