@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -81,7 +82,7 @@ def _curve(name: str, title: str, option: str, places: tuple[int, ...], *lines: 
 
 
 def draw(
-    folder: Path, size: str, settings: Settings, *, threads: int | None, told: Callable[[str], None], only: str = ""
+    folder: Path, size: str, settings: Settings, *, threads: int | None, told: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     """Measure all points, each in a process of its own, and write FOLDER/NAME.svg for every plot, and curves.json.
 
@@ -91,18 +92,16 @@ def draw(
         settings: how.
         threads: see `process.run_row`.
         told: hears a line for every point.
-        only: part of the names of the plots to draw.
 
     Returns:
         Every point with its figures; without where a point could not be measured, for want of memory for example.
     """
     found = []
     for curve in curves(size):
-        if only not in curve.name:
-            continue
-        points = [_point(curve, line, place, settings, threads) for line in curve.lines for place in curve.places]
-        for point in points:
-            told(f"{curve.name}: {point['line']}, {curve.option} {point['place']}: {_said(point)}")
+        points = []
+        for line, place in product(curve.lines, curve.places):
+            points.append(_point(curve, line, place, settings, threads))
+            told(f"{curve.name}: {line.name}, {curve.option} {place}: {_said(points[-1])}")
         found += points
         with atomic_path(folder / f"{curve.name}.svg") as temporary:
             temporary.write_text(picture(curve, points), "utf-8")

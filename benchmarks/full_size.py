@@ -37,6 +37,9 @@ TEXT_WIDTH = 2048
 HEAD = 96
 """Channels of a head, where the width is another than the recipe's."""
 
+NARROW = 48
+"""Width of a tokenizer that is not used."""
+
 GUIDANCE, TEMPERATURE = 7.0, 1.3
 
 
@@ -166,7 +169,8 @@ def ar_step(
         longest: frames of the longest motion that the token grid has.
     """
     source = make_source("humanml3d")
-    first = TokenizerTask(**_tokenizer_arguments(settings, longest=longest))
+    unused = NARROW if given else 0
+    first = TokenizerTask(**_tokenizer_arguments(settings, unused, longest))
     first.build(source)
     text = random_text(batch, WORDS, _text_width(settings), settings.device)
     task = on_tokenizer(first, _ar_arguments(settings, width, depth), source, text)
