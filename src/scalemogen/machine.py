@@ -1,7 +1,8 @@
-"""What this machine is good at: the precision, and the number of CPU threads, where nobody names them."""
+"""What suits this machine: precision and CPU threads where nobody names them, and what becomes of freed memory."""
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import time
@@ -17,6 +18,8 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Who sets one of these has chosen the number of threads."""
 QUIET = 3
 """Readings in a row that must find cores free before they are taken back."""
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
 @dataclass(frozen=True)
@@ -200,3 +203,17 @@ def threads_beside(limit: int, cores: int, threads: int, busy: Sequence[float]) 
     if not room or room[-1] < threads:
         return room[-1] if room else threads
     return max(threads, min(room)) if len(room) == QUIET else threads
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep the memory that it frees, for its next use; returns whether the C library does so.
+
+    glibc gives large blocks back to the system at once and asks for them anew, zeroed page by page, in every training
+    step. Elsewhere nothing happens.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, TypeError, AttributeError):
+        return False
+    large = any(mallopt(_MMAP_THRESHOLD, 1 << bits) for bits in (30, 25))  # older versions refuse more than 32 MiB
+    return large and bool(mallopt(_TRIM_THRESHOLD, (1 << 31) - 1))

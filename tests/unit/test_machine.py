@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,41 @@ def test_what_a_user_names_is_measured_where_it_is_emulated(monkeypatch: pytest.
         assert machine.emulation_factor(name, "cpu") == 7.5
     assert machine.emulation_factor("32-true", "cpu") is None
     assert machine.emulation_factor("bf16-mixed", "cuda") is None
+
+
+PAGES = """
+import resource, sys
+import torch
+from scalemogen import machine
+if sys.argv[1] == "keep":
+    machine.keep_freed_memory()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    torch.ones(40_000_000 // 4)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left alone")
+def test_freed_memory_is_used_again() -> None:
+    """Twenty blocks of 40 MB, one after the other: each is new to the process, or only the first is."""
+    path = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    plain, kept = (
+        int(subprocess.run([sys.executable, "-c", PAGES, how], env=path, capture_output=True, text=True).stdout)
+        for how in ("plain", "keep")
+    )
+    assert kept < plain / 5
+
+
+@pytest.mark.parametrize("error", [OSError, TypeError])
+def test_without_glibc_nothing_happens(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    def refuse(name: None) -> None:
+        raise error
+
+    monkeypatch.setattr(machine.ctypes, "CDLL", refuse)
+    assert machine.keep_freed_memory() is False
+    monkeypatch.setattr(machine.ctypes, "CDLL", lambda name: object())
+    assert machine.keep_freed_memory() is False
 
 
 OLD = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}

@@ -316,6 +316,7 @@ def main(stage: str, argv: Sequence[str]) -> int:
         UserError: see `make_cli`, and whatever the run finds wrong with its input.
     """
     torch.set_float32_matmul_precision("high")
+    machine.keep_freed_memory()
     with quiet_libraries():
         try:
             make_cli(stage, argv)
