@@ -13,6 +13,7 @@ import math
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch.nn import functional
 
@@ -63,7 +64,7 @@ def turned_directions(qkv: Tensor, rotary: Tensor, gain: Tensor) -> tuple[Tensor
 
 def turn(x: Tensor, rotary: Tensor) -> Tensor:
     """Turn the neighbouring channel pairs of x (B, L, H, C) by `rotary` (L, C / 2)."""
-    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+    pairs = torch.view_as_complex(rearrange(x, "... (pair two) -> ... pair two", two=2))
     return torch.view_as_real(pairs * rotary[:, None]).flatten(-2)
 
 
@@ -156,7 +157,7 @@ def _gelu_and_slope(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def _blocks(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
     """Return each tensor as neighbouring pieces, so small that several passes over one stay in a CPU's caches."""
-    return [tensor.view(-1).split(BLOCK * torch.get_num_threads()) for tensor in tensors]
+    return [torch.split(tensor.view(-1), BLOCK * torch.get_num_threads()) for tensor in tensors]
 
 
 class _TurnedDirections(torch.autograd.Function):

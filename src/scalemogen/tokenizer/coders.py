@@ -77,7 +77,8 @@ class MotionEncoder(nn.Module):
                 x = block(x, rows.levels[level].gaps)
             x = pool(x, rows, level)
             level -= 1
-        return x
+        result: Tensor = x
+        return result
 
 
 class MotionDecoder(nn.Module):

@@ -77,7 +77,7 @@ class _GeluConv(torch.autograd.Function):
             inner = y.flatten(0, 1)[1:-1]
             torch.addmm(bias, flat[:-2], weight[0], out=inner)
             for tap, part in ((1, flat[1:-1]), (2, flat[2:]), (3, mixed[1:-1])):
-                inner.addmm_(part, weight[tap])
+                torch.addmm(inner, part, weight[tap], out=inner)
             return y.index_fill_(1, gaps, 0.0)
 
     @staticmethod
@@ -96,7 +96,7 @@ class _GeluConv(torch.autograd.Function):
             target = of_hidden.flatten(0, 1)[1:-1]
             torch.mm(flat[2:], weight[0].T, out=target)
             for tap, part in ((1, inner), (2, flat[:-2]), (3, mixed[1:-1])):
-                target.addmm_(part, weight[tap].T)
+                torch.addmm(target, part, weight[tap].T, out=target)
             of_x = torch.ops.aten.gelu_backward(of_hidden, x).index_fill_(1, gaps, 0.0)
         return of_x, of_weight, inner.sum(0), None, None
 

@@ -33,6 +33,11 @@ class Level:
     gaps: Tensor
     size: int
 
+    def to(self, device: torch.device | str) -> Level:
+        """Return a copy on `device`."""
+        moved = (part.to(device) for part in (self.starts, self.rows, self.clips, self.times, self.gaps))
+        return Level(*moved, self.size)
+
 
 class Rows:
     """Where each time of each motion lies, at every time resolution from latent cells (level 0) to frames (the last).
@@ -51,7 +56,7 @@ class Rows:
         counts = torch.tensor(cells)
         levels = [_level(counts * 2**stage) for stage in range(stages + 1)]
         self.motions = len(cells)
-        self.levels = [Level(*(_to(value, device) for value in vars(level).values())) for level in levels]
+        self.levels = [level.to(device) for level in levels]
         neighbours = list(pairwise(levels))
         self._halves = [_halves(fine, coarse, device) for coarse, fine in neighbours]
         self._sources = [_sources(fine, coarse, counts * 2**i, device) for i, (coarse, fine) in enumerate(neighbours)]
@@ -66,7 +71,8 @@ class Rows:
         """Take (R, ...) to (B, times, ...), with zeros where a motion has no such time."""
         at = self.levels[level]
         padded = x.new_zeros(self.motions * times, *x.shape[1:])
-        return padded.index_copy(0, at.clips * times + at.times, x[at.rows]).unflatten(0, (self.motions, times))
+        filled = padded.index_copy(0, at.clips * times + at.times, x[at.rows])
+        return filled.view(self.motions, times, *x.shape[1:])
 
     def halve(self, x: Tensor, level: int) -> Tensor:
         """Average pairs of times: (J, R, C) of `level` to (J, R', C) of the next coarser one."""
@@ -81,10 +87,6 @@ class Rows:
         """
         near, far = self._sources[level]
         return torch.lerp(x.index_select(1, near), x.index_select(1, far), 0.25)
-
-
-def _to(value: Tensor | int, device: torch.device | str) -> Tensor | int:
-    return value.to(device) if isinstance(value, Tensor) else value
 
 
 def _level(counts: Tensor) -> Level:
