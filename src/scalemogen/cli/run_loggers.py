@@ -43,12 +43,13 @@ class GrowingCSV(CSVLogger):
         self._first = step
 
     @property
-    def experiment(self) -> ExperimentWriter:  # type: ignore[override]
+    def experiment(self) -> ExperimentWriter:
         """The writer, made on first use, by the first process only."""
         if self._experiment is None and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
             _drop_rows(Path(self.log_dir) / _Writer.NAME_METRICS_FILE, self._first)
             self._experiment = _Writer(self.log_dir)
-        return super().experiment
+        writer: ExperimentWriter = super().experiment
+        return writer
 
 
 def _drop_rows(path: Path, first: int) -> None:
