@@ -19,6 +19,7 @@ import wandb
 from scalemogen import __version__
 from scalemogen.checkpoints import read_description
 from scalemogen.cli import evaluate
+from scalemogen.cli.arguments.evaluate import RESULT
 from scalemogen.cli.arguments.evaluate import build_parser as evaluation_parser
 from scalemogen.cli.arguments.experiment import ORDER, TRAINED
 from scalemogen.cli.run_folder import run_folder
@@ -257,7 +258,7 @@ def _train(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
 
 def _evaluate(words: Sequence[str], folder: Path) -> dict[str, Any]:
     evaluate.run(evaluation_parser().parse_args([*words, f"--out={folder}"]))
-    result = json.loads((folder / evaluate.RESULT).read_text())
+    result = json.loads((folder / RESULT).read_text())
     figures: dict[str, float] = {}
     for split, content in result["splits"].items():
         place = f"{split}/" if len(result["splits"]) > 1 else ""
