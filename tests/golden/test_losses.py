@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import torch
 
 from helpers.golden import Golden
@@ -35,4 +34,4 @@ def test_losses_are_what_they_were(renew: bool, tmp_path: Path) -> None:
     found = {"tokenizer": curve("tokenizer", tmp_path)}
     found["ar"] = curve("ar", tmp_path, f"--model.tokenizer={tmp_path / 'tokenizer' / 'model'}")
     assert all(len(losses) == STEPS for losses in found.values())
-    Golden("losses", renew).check("toy", found, {stage: TOLERANCE for stage in found})
+    Golden("losses", renew).check("toy", found, dict.fromkeys(found, TOLERANCE))

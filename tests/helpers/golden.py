@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,9 +48,7 @@ class Golden:
             )
 
 
-def changes(
-    before: dict[str, Any], found: dict[str, Any], tolerance: dict[str, float | list[float]]
-) -> Iterator[str]:
+def changes(before: dict[str, Any], found: dict[str, Any], tolerance: dict[str, float | list[float]]) -> Iterator[str]:
     """Yield one line for every figure that has moved too far, or is there on one side only."""
     for name in sorted(before.keys() | found.keys()):
         if name not in before or name not in found:
