@@ -59,7 +59,7 @@ def work_folder(path: str | Path) -> Iterator[Path]:
     name, suffix = (glob.escape(part) for part in (Path(path).name, Path(path).suffix))
     with atomic_path(path) as folder:
         for left in folder.parent.glob(f".{name}.{'[0-9a-f]' * 8}.tmp{suffix}"):
-            with suppress(OSError), _locked(left):  # whoever still works on it holds its lock
+            with suppress(OSError, UserError), _locked(left):  # whoever still works on it holds its lock
                 shutil.rmtree(left)
         folder.mkdir()
         with _locked(folder):
@@ -70,10 +70,30 @@ def work_folder(path: str | Path) -> Iterator[Path]:
 def _locked(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        flock(descriptor, folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)
+
+
+def flock(descriptor: int, path: Path, kind: int = fcntl.LOCK_EX) -> None:
+    """Lock an open file.
+
+    Args:
+        descriptor: of the file.
+        path: what messages call it.
+        kind: LOCK_EX waits for other processes; with LOCK_NB it does not.
+
+    Raises:
+        BlockingIOError: another process has it, and `kind` says not to wait.
+        UserError: the file system has no locks.
+    """
+    try:
+        fcntl.flock(descriptor, kind)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise UserError(f"cannot lock {path}: {error.strerror}; its file system must support flock") from error
 
 
 def _replace_folder(temporary: Path, target: Path) -> None:
@@ -91,7 +111,7 @@ def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock that belongs to `path`, without creating `path`; other processes wait.
 
     Raises:
-        UserError: the lock's file, beside `path`, cannot be written.
+        UserError: the lock's file, beside `path`, cannot be written, or not be locked.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +119,7 @@ def locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        flock(descriptor, path)
         yield
     finally:
         os.close(descriptor)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 import scalemogen.export  # registers its formats
+from scalemogen.files import flock
 from scalemogen.motion import Motion
 from scalemogen.motion.record import WRITERS
 
@@ -53,7 +54,7 @@ class Scratch:
         _remove_leftovers(Path(tempfile.gettempdir()))
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self._lock: IO[str] = (self.folder / LOCK).open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        flock(self._lock.fileno(), self.folder)
 
     def close(self) -> None:
         """Remove the folder."""

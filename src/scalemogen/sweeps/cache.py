@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
@@ -11,7 +10,7 @@ from typing import Any
 
 from scalemogen import __version__
 from scalemogen.errors import UserError
-from scalemogen.files import atomic_path, digest_json, parse_json, parse_yaml
+from scalemogen.files import atomic_path, digest_json, flock, parse_json, parse_yaml
 
 DONE = "done.json"
 DESCRIPTIONS = ("model.json", "store.json")
@@ -64,7 +63,7 @@ def once(folder: Path, work: Callable[[Path], dict[str, Any]]) -> tuple[dict[str
     except OSError as error:
         raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
     with closing(lock):
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        flock(lock.fileno(), folder)
         kept = _read(folder / DONE)
         if kept is not None:
             return kept, True

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scalemogen.errors import UserError
+from scalemogen.files import flock
 from scalemogen.sweeps.figures import read_figures, read_origin
 from scalemogen.sweeps.jobs import LOG, Job, Outcome
 
@@ -40,7 +41,7 @@ def only_sweep_in(folder: Path) -> Iterator[int]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            flock(lock, folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UserError(
                 f"{folder} is in use: another sweep, or a run it left behind, is at work there; wait or stop it"
