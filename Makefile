@@ -20,7 +20,7 @@ SCALEMOGEN := $(BIN)/scalemogen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo train-tokenizer train-ar train-evaluator evaluate sweep smoke test test-slow test-parity bench docs lint types wheel clean
+.PHONY: help install demo train-tokenizer train-ar train-evaluator evaluate sweep smoke test test-slow test-parity golden stress bench docs lint types wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,14 +70,20 @@ test: $(READY) ## all tests but the slow ones
 test-slow: $(READY) ## the slow tests
 	@$(PYTEST) -n 2 -m slow $(ARGS)
 
+golden: $(READY) ## write anew what tests/golden compares: costs of the small recipes, loss curves
+	@$(PYTEST) tests/golden --renew $(ARGS)
+
+stress: $(READY) ## kill and stop trainings 100 times and compare the weights: ARGS="--kills 10 --terms 10"
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/reliability/stress.py $(ARGS)
+
 test-parity: $(READY) ## every fixture of the reference implementation in SCALEMOGEN_REFERENCE (../shared/reference)
 	@SCALEMOGEN_REQUIRE_REFERENCE=1 $(PYTEST) tests/parity $(ARGS)
 
 docs: $(READY) ## check the docs: links, recipes, targets, and their commands on small models
 	@$(PYTEST) tests/style/test_docs.py tests/smoke/test_use_page.py tests/smoke/test_python_pages.py $(ARGS)
 
-bench: $(READY) ## speed and memory of stores and loaders on this machine: medians
-	@OMP_NUM_THREADS=1 $(SCALEMOGEN) bench $(ARGS)
+bench: $(READY) ## speed and memory on this machine: ARGS="--quick", ARGS="--against REVISION", ARGS=data, ARGS=curves
+	@$(SCALEMOGEN) bench $(ARGS)
 
 lint: $(READY) types ## ruff, types, layers and limits
 	@$(BIN)/ruff check .
@@ -94,4 +100,4 @@ wheel: $(READY) ## dist/*.whl, from clean
 
 clean: ## remove build products and caches; keeps .venv, data and runs
 	@rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
-	@find src tests data_modules callbacks -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src tests data_modules callbacks benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,9 +3,22 @@
 if __name__ != "scalemogen.callbacks":
     raise ImportError(f"import scalemogen.callbacks, not {__name__}: the folder is linked into the package")
 
+from scalemogen.callbacks.best import BestCheckpoint
 from scalemogen.callbacks.ema import EMA
+from scalemogen.callbacks.finite import SkipNonFinite
 from scalemogen.callbacks.model_folder import ModelFolder
+from scalemogen.callbacks.newest import NewestCheckpoint
 from scalemogen.callbacks.sample_motions import SampleMotions
+from scalemogen.callbacks.threads import Threads
 from scalemogen.callbacks.throughput import Throughput
 
-__all__ = ["EMA", "ModelFolder", "SampleMotions", "Throughput"]
+__all__ = [
+    "EMA",
+    "BestCheckpoint",
+    "ModelFolder",
+    "NewestCheckpoint",
+    "SampleMotions",
+    "SkipNonFinite",
+    "Threads",
+    "Throughput",
+]

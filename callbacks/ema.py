@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.plugins.precision import DoublePrecision
+from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from scalemogen.contracts import Buildable
+from scalemogen.callbacks.finite import SkipNonFinite
+from scalemogen.contracts import Buildable, MotionBatch
 from scalemogen.errors import UserError
 
 
@@ -36,7 +39,8 @@ class EMA(WeightAveraging):
         step = self._latest_update_step  # `count` is on the device: reading it would wait for the device
         decay = min(self.decay, (1 + step) / (10 + step))
         update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        update(list(averaged), list(current), count)
+        wide = [weight.to(mean.dtype) for mean, weight in zip(averaged, current, strict=True)]
+        update(list(averaged), wide, count)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Have the network built first: the average copies it."""
@@ -44,6 +48,16 @@ class EMA(WeightAveraging):
             pl_module.build(trainer.datamodule)  # type: ignore[attr-defined]
         self._device = trainer.strategy.root_device  # the model itself comes there only later
         super().setup(trainer, pl_module, stage)
+        if self._average_model is not None and isinstance(trainer.precision_plugin, DoublePrecision):
+            self._average_model.double()  # as the trainer will do with the model; of bfloat16 a float32 average is kept
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: MotionBatch, batch_idx: int
+    ) -> None:
+        """Update the average, but not after a step that was left out."""
+        guards = [callback for callback in trainer.callbacks if isinstance(callback, SkipNonFinite)]  # type: ignore[attr-defined]
+        if not any(guard.left_out for guard in guards):
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         """Update after every optimiser step."""

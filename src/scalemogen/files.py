@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
 import hashlib
@@ -59,7 +60,7 @@ def work_folder(path: str | Path) -> Iterator[Path]:
     name, suffix = (glob.escape(part) for part in (Path(path).name, Path(path).suffix))
     with atomic_path(path) as folder:
         for left in folder.parent.glob(f".{name}.{'[0-9a-f]' * 8}.tmp{suffix}"):
-            with suppress(OSError, UserError), _locked(left):  # whoever still works on it holds its lock
+            with suppress(OSError), _locked(left):  # whoever still works on it holds its lock
                 shutil.rmtree(left)
         folder.mkdir()
         with _locked(folder):
@@ -70,30 +71,10 @@ def work_folder(path: str | Path) -> Iterator[Path]:
 def _locked(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        flock(descriptor, folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor, folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)
-
-
-def flock(descriptor: int, path: Path, kind: int = fcntl.LOCK_EX) -> None:
-    """Lock an open file.
-
-    Args:
-        descriptor: of the file.
-        path: what messages call it.
-        kind: LOCK_EX waits for other processes; with LOCK_NB it does not.
-
-    Raises:
-        BlockingIOError: another process has it, and `kind` says not to wait.
-        UserError: the file system has no locks.
-    """
-    try:
-        fcntl.flock(descriptor, kind)
-    except BlockingIOError:
-        raise
-    except OSError as error:
-        raise UserError(f"cannot lock {path}: {error.strerror}; its file system must support flock") from error
 
 
 def _replace_folder(temporary: Path, target: Path) -> None:
@@ -106,12 +87,34 @@ def _replace_folder(temporary: Path, target: Path) -> None:
     shutil.rmtree(old)
 
 
+def lock(descriptor: int, path: Path, operation: int = fcntl.LOCK_EX) -> None:
+    """Take the lock of an open file by `flock`.
+
+    Args:
+        descriptor: of the file.
+        path: named in the error.
+        operation: see `fcntl.flock`.
+
+    Raises:
+        UserError: the file system has no locks.
+        BlockingIOError: another process holds it, and `operation` is not to wait.
+    """
+    try:
+        fcntl.flock(descriptor, operation)
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+        raise UserError(
+            f"{path} is on a file system without locks (flock: {error.strerror}); name a place on another one"
+        ) from error
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock that belongs to `path`, without creating `path`; other processes wait.
 
     Raises:
-        UserError: the lock's file, beside `path`, cannot be written, or not be locked.
+        UserError: the lock's file, beside `path`, cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +122,7 @@ def locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
     try:
-        flock(descriptor, path)
+        lock(descriptor, path)
         yield
     finally:
         os.close(descriptor)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from helpers.training import EXPERIMENTS
-from scalemogen.cli import evaluate
+from scalemogen.cli.arguments.evaluate import build_parser
 from scalemogen.cli.experiment import SHOWN, Plan, parse_stages, read_plan
 from scalemogen.scales import scales_from_count
 from scalemogen.skeletons import get_skeleton
@@ -65,7 +65,7 @@ def test_options_of_the_training_stages_are_understood(
 def test_options_of_the_evaluation_are_understood() -> None:
     for name in (*TRAINED, "sampling"):
         sweep, found = read(name)
-        args = evaluate.build_parser().parse_args(
+        args = build_parser().parse_args(
             [*plan(sweep, found[-1]).options["evaluate"], "--model=M", "--data=D", "--evaluator=E"]
         )
         assert args.split == ["val"]

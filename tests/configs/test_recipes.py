@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from helpers.training import EXPERIMENTS, QUIET, STAGES, options
 from scalemogen.ar import NextScaleTransformer
 from scalemogen.cli.main import main
 from scalemogen.cli.stages import TASKS, StageCLI, make_cli, quiet_libraries
-from scalemogen.contracts import DataFacts, TokenSpec
+from scalemogen.contracts import DataFacts, MotionBatch, TokenSpec
 from scalemogen.data_modules import MotionDataModule
 from scalemogen.evaluators import ContrastiveNetwork
 from scalemogen.motion import get_layout
@@ -56,6 +57,11 @@ class Data:
         self.facts = DataFacts(
             name, skeleton, layout, 20.0, torch.zeros(width), torch.ones(width), "none", "none", {"train": "0"}
         )
+
+    cutting: ClassVar[dict[str, int]] = {}
+
+    def steady(self, split: str) -> list[MotionBatch]:
+        return []
 
     def captions(self, split: str) -> list[str]:
         return ["a person walks"]
@@ -112,6 +118,11 @@ def test_the_last_step_is_validated(path: Path) -> None:
         assert trainer["max_epochs"] % trainer["check_val_every_n_epoch"] == 0
 
 
+def test_no_recipe_names_a_precision() -> None:
+    """The machine chooses it: one that a CPU must emulate makes a recipe seven times slower there."""
+    assert not [label(path) for path in FILES if "precision" in path.read_text()]
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=label)
 @pytest.mark.parametrize("stage", STAGES)
 def test_overlays_stack_on_recipes(stage: str, overlay: Path, tmp_path: Path) -> None:
@@ -120,7 +131,6 @@ def test_overlays_stack_on_recipes(stage: str, overlay: Path, tmp_path: Path) ->
     base = str(EXPERIMENTS / stage / "humanml3d.yaml")
     # HERE comes last and undoes what this machine does not have.
     cli = parse(stage, "--config", base, "--config", str(overlay), f"--run={tmp_path}")
-    assert cli.config.trainer.precision == content["trainer"]["precision"]
     assert cli.config.trainer.max_epochs == yaml.safe_load(Path(base).read_text())["trainer"]["max_epochs"]
 
 

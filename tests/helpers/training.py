@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def options(stage: str, root: Path, batch: int = 13, name: str = "synthetic") ->
     return [
         *("--config", str(recipe(stage, name)), "--trainer.accelerator=cpu", *TINY[stage]),
         *("--data=scalemogen.data_modules.Synthetic", f"--data.init_args.clips={CLIPS}"),
+        *([f"--model.latents={root / 'latents'}"] if stage == "ar" else []),
         *(f"--data.init_args.root={root}", f"--data.init_args.loading.batch_size={batch}"),
         *(f"--data.init_args.loading.{key}" for key in ("min_frames=16", "workers=0", "balance=")),
         *("--trainer.check_val_every_n_epoch=1", "--trainer.val_check_interval=1.0"),
@@ -83,12 +85,25 @@ class Losses(Callback):
             torch.save(torch.stack(self.values), Path(self.folder) / f"loss-{trainer.global_rank}.pt")
 
 
-class InterruptAt(Callback):
-    """Presses Ctrl-C after a step."""
+class SignalAt(Callback):
+    """Sends this process a signal after a step, as Ctrl-C or a scheduler does."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, number: int = 2) -> None:
         self.step = step
+        self.number = number
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         if trainer.global_step == self.step:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), self.number)
+
+
+class SpoilLoss(Callback):
+    """Makes the loss of some steps infinite without touching its gradients, on one process only."""
+
+    def __init__(self, step: int, rank: int = 0, steps: int = 1) -> None:
+        self.spoilt = range(step, step + steps)
+        self.rank = rank
+
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+        if trainer.global_step + 1 in self.spoilt and trainer.global_rank == self.rank:
+            loss.data.fill_(torch.inf)

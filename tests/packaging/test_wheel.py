@@ -13,7 +13,7 @@ import pytest
 
 from helpers.source import PACKAGE, ROOT
 
-LINKED = ("data_modules", "callbacks", "experiments")
+LINKED = ("data_modules", "callbacks", "experiments", "benchmarks")
 SHIPPED = {".py", ".yaml", ".json", ".html", ".js", ".css", ".sbatch", ".typed"}
 
 
@@ -68,7 +68,7 @@ def test_linked_folders_are_relative_links_to_real_ones(name: str) -> None:
     assert not (ROOT / name).is_symlink()
 
 
-@pytest.mark.parametrize("name", ["data_modules", "callbacks"])
+@pytest.mark.parametrize("name", ["data_modules", "callbacks", "benchmarks"])
 def test_linked_packages_refuse_other_names(name: str) -> None:
     refused = subprocess.run([sys.executable, "-c", f"import {name}"], cwd=ROOT, capture_output=True, text=True)
     assert refused.returncode != 0

@@ -10,6 +10,7 @@ from torch.nn import functional
 from helpers.ar import max_error, reference_labels, reference_prompts, reference_transformer
 from helpers.reference import Fixture, load, names
 from scalemogen.ar import BitLoss, NextScaleTransformer, scale_weighted_cross_entropy
+from scalemogen.ar.attention import EPSILON
 from scalemogen.ar.blocks import Block
 from scalemogen.contracts import TokenMaps
 from scalemogen.errors import UserError
@@ -47,10 +48,12 @@ def test_intermediate_values(name: str) -> None:
     first = model.blocks[0]
     assert isinstance(first, Block)
     first.register_forward_hook(lambda module, inputs, output: seen.update(block0=output))
-    model.head.register_forward_hook(lambda module, inputs, output: seen.update(head_in=inputs[0]))
+    model.blocks[-1].register_forward_hook(lambda module, inputs, output: seen.update(last=output))
     teacher_forced(fixture, model)
     assert max_error(seen["block0"][:1], fixture["mid.block0"]) <= 2e-5
-    assert max_error(seen["head_in"][1:2], fixture["mid.head_in"]) <= 2e-5
+    scale, shift = model.head_modulation(functional.silu(sentence)).unsqueeze(1).chunk(2, -1)
+    head_in = functional.layer_norm(seen["last"], seen["last"].shape[-1:], eps=EPSILON) * (1 + scale) + shift
+    assert max_error(head_in[1:2], fixture["mid.head_in"]) <= 2e-5
 
 
 @every_fixture

@@ -12,6 +12,7 @@ from scalemogen.motion import get_layout
 from scalemogen.scales import Pyramid
 from scalemogen.skeletons import get_skeleton
 from scalemogen.tokenizer import LossWeights, MotionTokenizer, quantiser_loss, reconstruction_losses
+from scalemogen.tokenizer.rows import Rows
 
 
 def build(fixture: Fixture) -> MotionTokenizer:
@@ -43,7 +44,10 @@ def test_encode_quantise_decode(name: str) -> None:
     fixture = load(name)
     tokenizer = build(fixture)
     lengths = fixture["in.m_lens"]
-    raw = tokenizer.encoder(fixture["in.motion"][:, : fixture.spec.max_frames], None)
+    features = fixture["in.motion"][:, : fixture.spec.max_frames]
+    rows = Rows([fixture.spec.cells] * len(features), tokenizer.stages)
+    coded = tokenizer.encoder(rows.pack(features, tokenizer.stages), rows)
+    raw = rows.unpack(coded.transpose(0, 1), 0, fixture.spec.cells)
     assert_near(raw, fixture["out.raw"].permute(0, 2, 3, 1))
     quantised = tokenizer.pyramid.quantise(tokenizer.project_in(raw), lengths)
     for k, bits in enumerate(quantised.maps.bits):

@@ -12,7 +12,8 @@ from helpers.evaluators import SIZES, make_evaluator
 from helpers.models import make_model
 from helpers.stores import write_store
 from scalemogen.checkpoints import save_evaluator
-from scalemogen.cli.evaluate import build_parser, command_of
+from scalemogen.cli.arguments.evaluate import build_parser
+from scalemogen.cli.evaluate import command_of
 from scalemogen.cli.main import main
 
 

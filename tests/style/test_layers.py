@@ -10,13 +10,25 @@ from helpers.source import PACKAGE, Import, report, sources
 
 LAYERS = (
     {"arrays", "contracts", "errors", "files", "pickles", "skeletons"},
-    {"motion", "scales", "bsq", "text", "metrics.functional", "distributed", "synthetic", "weights", "cleaning"},
+    {
+        "motion",
+        "scales",
+        "bsq",
+        "text",
+        "metrics.functional",
+        "distributed",
+        "machine",
+        "synthetic",
+        "weights",
+        "cleaning",
+    },
     {"tokenizer", "ar", "evaluators", "metrics"},
     {"sampling", "checkpoints"},
     {
         "tasks",
         "data_modules",
         "callbacks",
+        "cost",
         "editing",
         "pipeline",
         "export",
@@ -25,6 +37,7 @@ LAYERS = (
         "sweeps",
         "serving",
     },
+    {"benchmarks"},
     {"cli"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
@@ -119,6 +132,6 @@ def test_there_is_one_import_root() -> None:
         f"{source.label}:{name.line}: {name.name}"
         for source in sources()
         for name in source.imports()
-        if not name.parts[0] or name.parts[0] in {"data_modules", "callbacks", "experiments", "src"}
+        if not name.parts[0] or name.parts[0] in {"data_modules", "callbacks", "experiments", "benchmarks", "src"}
     ]
     assert not found, report(found)

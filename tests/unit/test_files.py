@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scalemogen.errors import UserError
-from scalemogen.files import atomic_path, digest_bytes, digest_json, work_folder
+from scalemogen.files import atomic_path, digest_bytes, digest_json, locked, work_folder
 
 
 def test_a_file_appears_whole_in_a_new_folder(tmp_path: Path) -> None:
@@ -67,6 +67,18 @@ def test_a_full_disk_leaves_what_was_there(folder: bool, tmp_path: Path) -> None
         write(target, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), folder)
     assert target.read_text() == "before"
     assert os.listdir(tmp_path) == ["target"]
+
+
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(UserError, match=r"target is on a file system without locks"), locked(tmp_path / "target"):
+        pass
+    with pytest.raises(UserError, match=r"without locks"), work_folder(tmp_path / "folder"):
+        pass
+    assert os.listdir(tmp_path) == [".target.lock"]
 
 
 def test_other_errors_pass_and_leave_nothing(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Axis letters: B batch, L tokens, S words, E text width, M model width, H heads, 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +14,9 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 from torch.nn import functional
 
-from scalemogen.ar.layout import rotate
+from scalemogen.ar.fused import modulated_linear, turned_directions
 
+EPSILON = 1e-6
 MAX_LOG_GAIN = math.log(100.0)
 INITIAL_LOG_GAIN = math.log(4.0)
 
@@ -48,6 +50,21 @@ class KeyValueCache:
         return self.keys[:, :, :stop], self.values[:, :, :stop]
 
 
+@dataclass(frozen=True)
+class View:
+    """What some neighbouring tokens see: the first `keys` tokens but those that `hidden` hides.
+
+    Attributes:
+        rows: the tokens that look.
+        keys: how many they look at, from the first one on.
+        hidden: broadcastable to (B, H, rows, keys), 0 or minus infinity, added to the scores; None hides nothing.
+    """
+
+    rows: slice
+    keys: int
+    hidden: Tensor | None
+
+
 class SelfAttention(nn.Module):
     """Cosine attention with 2-D rotary positions.
 
@@ -71,49 +88,58 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None, cache: KeyValueCache | None = None) -> Tensor:
-        """Attend from `x` to itself, or to everything in the cache once `x` is added to it.
+    def forward(
+        self,
+        x: Tensor,
+        modulation: tuple[Tensor, Tensor],
+        rotary: Tensor,
+        views: Sequence[View],
+        cache: KeyValueCache | None = None,
+    ) -> Tensor:
+        """Attend from the normalised and modulated `x` to itself, or to everything in the cache once it is added.
 
         Args:
             x: (B, L, M).
+            modulation: gain and shift (B, 1, M) after the layer norm.
             rotary: (L, C / 2) complex.
-            mask: bool, True = may be seen, broadcastable to (B, H, L, keys); None = everything.
-            cache: keys and values of earlier tokens; `x` is appended.
+            views: what the tokens of `x` see; together all of them, in order.
+            cache: keys and values of earlier tokens; those of `x` are appended.
 
         Returns:
             (B, L, M).
         """
         bias = torch.cat([self.query_bias, torch.zeros_like(self.query_bias), self.value_bias])
-        qkv = functional.linear(x, self.qkv.weight, bias)
-        q, k, v = rearrange(qkv, "b l (three h c) -> three b l h c", three=3, h=self.heads).unbind(0)
-        gain = self.log_gain.clamp(max=MAX_LOG_GAIN).exp()[:, None]
-        q, k = _turned_direction(q, rotary, gain), _turned_direction(k, rotary, torch.ones_like(gain))
-        q, k, v = (rearrange(x, "b l h c -> b h l c") for x in (q, k, v))
+        qkv = modulated_linear(x, *modulation, self.qkv.weight, bias, EPSILON)
+        qkv = rearrange(qkv, "b l (three h c) -> b l three h c", three=3, h=self.heads)
+        gain = self.log_gain.clamp(max=MAX_LOG_GAIN).exp()
+        q, k, v = (rearrange(part, "b l h c -> b h l c") for part in turned_directions(qkv, rotary, gain))
         if cache is not None:
             k, v = cache.append(k, v)
-        mixed = _attend(q, k, v, mask)
+        parts = [attend(q[:, :, view.rows], k[:, :, : view.keys], v[:, :, : view.keys], view.hidden) for view in views]
+        mixed = parts[0] if len(parts) == 1 else torch.cat(parts, 2)
         y: Tensor = self.dropout(self.out(rearrange(mixed, "b h l c -> b l (h c)")))
         return y
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """Return softmax(q k' / sqrt(C)) v for (B, H, L, C).
+def attend(q: Tensor, k: Tensor, v: Tensor, hidden: Tensor | None) -> Tensor:
+    """Return softmax(q k' / sqrt(C) + hidden) v for (B, H, L, C).
 
     On a CPU in float32 at least, whatever autocast says: the backward pass of torch's kernel takes twice as long in
     bfloat16 there.
     """
     if q.device.type != "cpu":
-        return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        hidden = None if hidden is None else hidden.to(q.dtype)
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=hidden)
     with torch.autocast("cpu", enabled=False):
-        wide_q, wide_k, wide_v = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (q, k, v))
-        return functional.scaled_dot_product_attention(wide_q, wide_k, wide_v, attn_mask=mask).to(v.dtype)
+        wide = torch.promote_types(q.dtype, torch.float32)
+        hidden = None if hidden is None else hidden.to(wide)
+        mixed = functional.scaled_dot_product_attention(q.to(wide), k.to(wide), v.to(wide), attn_mask=hidden)
+        return mixed.to(v.dtype)
 
 
-def _turned_direction(x: Tensor, rotary: Tensor, gain: Tensor) -> Tensor:
-    """Return rot(gain · x / ||x||) for x (B, L, H, C), computed in float32 at least."""
-    wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    factor = gain / torch.linalg.vector_norm(wide, dim=-1, keepdim=True).clamp(min=1e-12)
-    return rotate(wide * factor, rotary[:, None]).to(x.dtype)
+def hiding(seen: Tensor) -> Tensor:
+    """Return what hides places from attention: 0 where `seen` is True, minus infinity elsewhere."""
+    return torch.zeros(seen.shape, device=seen.device).masked_fill_(~seen, -math.inf)
 
 
 class KeyValue(nn.Module):
@@ -157,18 +183,18 @@ class TextAttention(nn.Module):
         self.out = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-        """Attend from `x` (B, L, M) to words.
+    def forward(self, x: Tensor, norm: nn.LayerNorm, keys: Tensor, values: Tensor, hidden: Tensor | None) -> Tensor:
+        """Attend from the normalised `x` (B, L, M) to words.
 
         Args:
             x: (B, L, M).
+            norm: of `x`.
             keys: (B, H, S, C).
             values: (B, H, S, C).
-            mask: (B, 1, 1, S) bool, True = word.
+            hidden: (B, 1, 1, S), see `hiding`; None = every place holds a word.
         """
-        q = rearrange(self.query(x), "b l (h c) -> b h l c", h=self.heads)
-        mask = mask.expand(-1, -1, q.shape[2], -1)
-        mixed = _attend(q, keys, values, mask)
+        q = modulated_linear(x, norm.weight, norm.bias, self.query.weight, self.query.bias, norm.eps)
+        mixed = attend(rearrange(q, "b l (h c) -> b h l c", h=self.heads), keys, values, hidden)
         y: Tensor = self.dropout(self.out(rearrange(mixed, "b h l c -> b l (h c)")))
         return y
 
@@ -192,6 +218,6 @@ class AttentionPool(nn.Module):
         """Pool (B, S, E) with mask (B, S), True = word, to (B, M)."""
         keys, values = self.key_value(words)
         query = repeat(self.query.to(keys.dtype), "h c -> b h 1 c", b=words.shape[0])
-        pooled = _attend(query, keys, values, mask[:, None, None])
+        pooled = attend(query, keys, values, hiding(mask[:, None, None]))
         y: Tensor = self.out(rearrange(pooled, "b h 1 c -> b (h c)"))
         return y

@@ -5,24 +5,20 @@ Axis letters: B batch, L tokens, M model width.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from scalemogen.ar.attention import KeyValueCache, SelfAttention, TextAttention
+from scalemogen.ar.attention import EPSILON, KeyValueCache, SelfAttention, TextAttention, View
+from scalemogen.ar.fused import gelu_linear, modulated_linear
 
-EPSILON = 1e-6
 HIDDEN_MULTIPLE = 256
 
 
 def hidden_width(width: int, ratio: float) -> int:
     """Return the feed-forward width, `ratio * width` rounded to a multiple of 256 (at least 256)."""
     return max(1, round(ratio * width / HIDDEN_MULTIPLE)) * HIDDEN_MULTIPLE
-
-
-def modulated_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Return `layer_norm(x) * (1 + scale) + shift`; x (B, L, M), scale and shift broadcastable to it."""
-    return torch.addcmul(shift, functional.layer_norm(x, x.shape[-1:], eps=EPSILON), 1.0 + scale)
 
 
 def drop_path(x: Tensor, rate: float, training: bool) -> Tensor:
@@ -34,7 +30,7 @@ def drop_path(x: Tensor, rate: float, training: bool) -> Tensor:
 
 
 class FeedForward(nn.Module):
-    """Two linear maps with a tanh-approximated GELU between them.
+    """Layer norm with modulation, then two linear maps with a tanh-approximated GELU between them.
 
     Args:
         width: M.
@@ -48,9 +44,10 @@ class FeedForward(nn.Module):
         self.out = nn.Linear(hidden, width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, L, M) to (B, L, M)."""
-        y: Tensor = self.dropout(self.out(functional.gelu(self.expand(x), approximate="tanh")))
+    def forward(self, x: Tensor, modulation: tuple[Tensor, Tensor]) -> Tensor:
+        """Map (B, L, M) to (B, L, M); `modulation` is gain and shift (B, 1, M)."""
+        hidden = modulated_linear(x, *modulation, self.expand.weight, self.expand.bias, EPSILON)
+        y: Tensor = self.dropout(gelu_linear(hidden, self.out.weight, self.out.bias))
         return y
 
 
@@ -83,9 +80,9 @@ class Block(nn.Module):
         x: Tensor,
         shared: Tensor,
         words: tuple[Tensor, Tensor],
-        text_mask: Tensor,
+        text_hidden: Tensor | None,
         rotary: Tensor,
-        mask: Tensor | None,
+        views: Sequence[View],
         cache: KeyValueCache | None = None,
     ) -> Tensor:
         """Apply the block.
@@ -94,15 +91,15 @@ class Block(nn.Module):
             x: (B, L, M).
             shared: (B, 6, M) modulation of the sentence, shared by all blocks.
             words: keys and values of the words, from `text_attention.key_value`.
-            text_mask: (B, 1, 1, S) bool.
+            text_hidden: (B, 1, 1, S) or None, see `TextAttention`.
             rotary: (L, head_dim / 2) complex.
-            mask: see `SelfAttention`.
+            views: see `SelfAttention`.
             cache: see `SelfAttention`.
         """
         parts = (shared + self.modulation).unsqueeze(2).unbind(1)
         gate_attention, gate_feed, scale_attention, scale_feed, shift_attention, shift_feed = parts
-        mixed = self.attention(modulated_norm(x, scale_attention, shift_attention), rotary, mask, cache)
+        mixed = self.attention(x, (1.0 + scale_attention, shift_attention), rotary, views, cache)
         x = torch.addcmul(x, drop_path(mixed, self.path_rate, self.training), gate_attention)
-        x = x + self.text_attention(self.text_norm(x), *words, text_mask)
-        fed = self.feed_forward(modulated_norm(x, scale_feed, shift_feed))
+        x = x + self.text_attention(x, self.text_norm, *words, text_hidden)
+        fed = self.feed_forward(x, (1.0 + scale_feed, shift_feed))
         return torch.addcmul(x, drop_path(fed, self.path_rate, self.training), gate_feed)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from scalemogen.contracts import Scale, TokenSpec
@@ -42,9 +41,14 @@ class TokenLayout:
         """Return the tokens of scale k."""
         return slice(self.bounds[k], self.bounds[k + 1])
 
-    def causal(self) -> Tensor:
-        """Return (L, L) bool, True where the row's token may see the column's: its own scale and all coarser ones."""
-        return self.scale[:, None] >= self.scale[None, :]
+    def causal(self, tokens: int | None = None) -> Tensor:
+        """Return (L, L) bool, True where the row's token may see the column's: its own scale and all coarser ones.
+
+        Args:
+            tokens: ask for the first ones only.
+        """
+        scale = self.scale[:tokens]
+        return scale[:, None] >= scale[None, :]
 
 
 def build_layout(spec: TokenSpec, times: Sequence[int], head_dim: int, device: torch.device) -> TokenLayout:
@@ -113,9 +117,3 @@ def rotary_table(positions: Tensor, head_dim: int, base: float = 10000.0) -> Ten
     frequency = base ** -(torch.arange(0, half, 2, dtype=torch.float64) / half)
     angle = (positions.to(torch.float64)[:, :, None] * frequency).flatten(1)
     return torch.polar(torch.ones_like(angle), angle).to(torch.complex64)
-
-
-def rotate(x: Tensor, rotary: Tensor) -> Tensor:
-    """Turn the neighbouring channel pairs (2i, 2i + 1) of `x` (..., head_dim) by `rotary` (..., head_dim / 2)."""
-    pairs = torch.view_as_complex(rearrange(x, "... (pair two) -> ... pair two", two=2))
-    return torch.view_as_real(pairs * rotary).flatten(-2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -16,9 +17,10 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from scalemogen.ar.attention import KeyValueCache
-from scalemogen.ar.blocks import Block, modulated_norm
+from scalemogen.ar.attention import EPSILON, KeyValueCache, View, hiding
+from scalemogen.ar.blocks import Block
 from scalemogen.ar.conditioning import NullText, TextConditioning
+from scalemogen.ar.fused import modulated_linear
 from scalemogen.ar.layout import TokenLayout, build_layout
 from scalemogen.ar.places import BodyAndTime
 from scalemogen.contracts import TextFeatures, TokenSpec
@@ -27,6 +29,8 @@ from scalemogen.errors import UserError
 PAPER_POOL_CHANNELS = 128
 LEAST_POOL_HEADS = 4
 KEPT_LAYOUTS = 128
+LEAST_VIEW = 64
+"""Tokens of the coarsest scales that are attended to at once, under a mask; larger scales have a call each."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,13 @@ class TextContext:
         sentence: (B, M).
         shared: (B, 6, M) modulation of the blocks.
         words: per block keys and values (B, H, S, C) of the words.
-        mask: (B, 1, 1, S) bool, True = word.
+        hidden: (B, 1, 1, S), what hides places without a word; None where all places hold one.
     """
 
     sentence: Tensor
     shared: Tensor
     words: list[tuple[Tensor, Tensor]]
-    mask: Tensor
+    hidden: Tensor | None
 
 
 @dataclass
@@ -55,7 +59,7 @@ class Decoding:
     Attributes:
         layout: the tokens.
         context: the text, as every block needs it.
-        attended: (B, L) bool, True = token may be attended to; None = all of them.
+        hidden: (B, 1, 1, L), what hides tokens that must not be attended to; None = nothing does.
         caches: one per block.
         cells: (B,) latent time cells of the motions.
         scale: the scale that the next step predicts.
@@ -63,10 +67,21 @@ class Decoding:
 
     layout: TokenLayout
     context: TextContext
-    attended: Tensor | None
+    hidden: Tensor | None
     caches: list[KeyValueCache]
     cells: Tensor
     scale: int = 0
+
+    def first(self, rows: int) -> Decoding:
+        """Return the generation of the first `rows` sequences alone, over the same keys and values."""
+        context, hidden = self.context, self.context.hidden
+        words = [(keys[:rows], values[:rows]) for keys, values in context.words]
+        context = TextContext(
+            context.sentence[:rows], context.shared[:rows], words, None if hidden is None else hidden[:rows]
+        )
+        caches = [KeyValueCache(cache.keys[:rows], cache.values[:rows], cache.filled) for cache in self.caches]
+        hidden = None if self.hidden is None else self.hidden[:rows]
+        return Decoding(self.layout, context, hidden, caches, self.cells[:rows], self.scale)
 
 
 class NextScaleTransformer(nn.Module):
@@ -176,12 +191,11 @@ class NextScaleTransformer(nn.Module):
         if inputs.shape[1] != layout.bounds[-1] - layout.bounds[1]:
             raise ValueError(f"inputs {tuple(inputs.shape)} do not fit scales of sizes {layout.sizes}")
         context = self._context(text, drop_text)
-        attended = self._attended(valid, layout)
-        mask = (layout.causal() & attended[:, None]).unsqueeze(1)
+        views = self._views(layout, self._attended(valid, layout))
         x = torch.cat([self._first_scale(context.sentence, layout), self.embed(inputs.to(context.sentence.dtype))], 1)
         x = x + self._place(layout, slice(None), valid[-1].sum(1))
         for block, words in zip(self._blocks(), context.words, strict=True):
-            x = block(x, context.shared, words, context.mask, layout.rotary, mask)
+            x = block(x, context.shared, words, context.hidden, layout.rotary, views)
         return self._logits(x, context.sentence)
 
     def begin(self, text: TextFeatures, valid: Sequence[Tensor]) -> Decoding:
@@ -196,7 +210,8 @@ class NextScaleTransformer(nn.Module):
         attended = self._attended(valid, layout)
         size = (len(attended), self.heads, layout.bounds[-1], self.head_dim)
         caches = [KeyValueCache.allocate(*size, like=context.words[0][0]) for _ in self.blocks]
-        return Decoding(layout, context, None if bool(attended.all()) else attended, caches, valid[-1].sum(1))
+        hidden = None if bool(attended.all()) else hiding(attended[:, None, None])
+        return Decoding(layout, context, hidden, caches, valid[-1].sum(1))
 
     def step(self, state: Decoding, inputs: Tensor | None) -> Tensor:
         """Predict the next scale and move `state` on by one scale.
@@ -217,12 +232,11 @@ class NextScaleTransformer(nn.Module):
         else:
             x = self.embed(rearrange(inputs, "b n g d -> b (n g) d").to(context.sentence.dtype))
         x = x + self._place(layout, layout.tokens(k), state.cells)
-        mask = None
-        if state.attended is not None:
-            mask = state.attended[:, None, None, : layout.bounds[k + 1]].expand(-1, -1, x.shape[1], -1)
+        keys = layout.bounds[k + 1]
+        views = (View(slice(None), keys, None if state.hidden is None else state.hidden[..., :keys]),)
         rotary = layout.rotary[layout.tokens(k)]
         for block, words, cache in zip(self._blocks(), context.words, state.caches, strict=True):
-            x = block(x, context.shared, words, context.mask, rotary, mask, cache)
+            x = block(x, context.shared, words, context.hidden, rotary, views, cache)
         state.scale += 1
         return rearrange(self._logits(x, context.sentence), "b (n g) d two -> b n g d two", n=times)
 
@@ -249,7 +263,8 @@ class NextScaleTransformer(nn.Module):
         sentence, words = self.text(text)
         shared = rearrange(self.modulation(functional.silu(sentence)), "b (six m) -> b six m", six=6)
         pairs = [block.text_attention.key_value(words) for block in self._blocks()]
-        return TextContext(sentence, shared, pairs, text.mask[:, None, None])
+        whole = text.mask.device.type == "cpu" and bool(text.mask.all())  # on a GPU, to ask would be to wait
+        return TextContext(sentence, shared, pairs, None if whole else hiding(text.mask[:, None, None]))
 
     def _attended(self, valid: Sequence[Tensor], layout: TokenLayout) -> Tensor:
         groups = [size for _, size in layout.sizes]
@@ -257,6 +272,22 @@ class NextScaleTransformer(nn.Module):
         if self.single_start:
             masks[0] = masks[0] & (torch.arange(masks[0].shape[1], device=masks[0].device) == 0)
         return torch.cat(masks, 1)
+
+    def _views(self, layout: TokenLayout, attended: Tensor) -> list[View]:
+        """Return what every token sees: scale by scale, so that nothing is computed that the causal mask would hide.
+
+        The coarsest scales are too small to be worth a call each: they share one view and a mask.
+        """
+        hidden = None if attended.device.type == "cpu" and bool(attended.all()) else hiding(attended[:, None, None])
+        first = next((stop for stop in layout.bounds[1:] if stop >= LEAST_VIEW), layout.bounds[-1])
+        mask = None if first == layout.bounds[1] else hiding(layout.causal(first))
+        if hidden is not None:
+            mask = hidden[..., :first] if mask is None else hidden[..., :first] + mask
+        views = [View(slice(0, first), first, mask)]
+        for start, stop in pairwise(layout.bounds):
+            if start >= first:
+                views.append(View(slice(start, stop), stop, None if hidden is None else hidden[..., :stop]))
+        return views
 
     def _first_scale(self, sentence: Tensor, layout: TokenLayout) -> Tensor:
         tokens = layout.bounds[1]
@@ -271,7 +302,7 @@ class NextScaleTransformer(nn.Module):
 
     def _logits(self, x: Tensor, sentence: Tensor) -> Tensor:
         scale, shift = self.head_modulation(functional.silu(sentence)).unsqueeze(1).chunk(2, -1)
-        logits: Tensor = self.head(modulated_norm(x, scale, shift))
+        logits = modulated_linear(x, 1.0 + scale, shift, self.head.weight, self.head.bias, EPSILON)
         return rearrange(logits, "b l (d two) -> b l d two", two=2)
 
     def _blocks(self) -> Iterable[Block]:

@@ -1,37 +1,14 @@
-"""The options of `scalemogen data humanml3d` that make the data set from AMASS."""
+"""`scalemogen data humanml3d` from AMASS."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from scalemogen.data_modules import AmassSet, MotionStore, build_amass
 from scalemogen.errors import UserError
 
 NEEDED = ("amass", "body_model", "index", "texts")
 """Options that belong together."""
-
-
-def add_amass(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
-    group = parser.add_argument_group(
-        "from raw AMASS, in place of the published features",
-        "a build that was stopped goes on where it stopped, from OUT.parts",
-    )
-    group.add_argument(
-        "--amass", type=Path, metavar="DIR", help="unpacked subsets ('SMPL+H G'), and HumanAct12's folder humanact12"
-    )
-    group.add_argument(
-        "--body-model",
-        type=Path,
-        metavar="DIR",
-        help="SMPL-H: male/model.npz and female/model.npz, or SMPLH_male.pkl ...",
-    )
-    group.add_argument("--index", type=Path, metavar="CSV", help="the data set's index.csv")
-    group.add_argument(
-        "--texts", type=Path, metavar="DIR", help="folder with texts (or texts.zip), train.txt, val.txt, test.txt"
-    )
-    group.add_argument("--workers", type=int, default=0, help="processes that work in parallel (default: this one)")
 
 
 def from_amass(args: argparse.Namespace) -> bool:

@@ -10,9 +10,14 @@ from pathlib import Path
 
 import yaml
 
-from scalemogen.cli.parser import Parser
+from scalemogen.cli import evaluate
+from scalemogen.cli.arguments.evaluate import build_parser as evaluation_parser
+from scalemogen.cli.stages import main as run_stage
+from scalemogen.data_modules import Loading, Synthetic
 from scalemogen.errors import UserError
+from scalemogen.export import contact_sheet, gallery
 from scalemogen.files import atomic_path
+from scalemogen.pipeline import TextToMotion
 
 SENTENCES = (
     ("a person walks forward", 4.0),
@@ -34,25 +39,9 @@ STAGES = {
 }
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command."""
-    parser = Parser(
-        prog="scalemogen demo",
-        description="Train all stages on embedded synthetic motion (under ten minutes on 2 CPU cores), and generate.",
-        epilog="example: scalemogen demo --out runs/demo",
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of results (default runs/demo)")
-    parser.add_argument("--data", default="data", help="folder of motion stores (default data)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of training and sampling (default 0)")
-    return parser
-
-
 def run(args: argparse.Namespace) -> int:
     """Train, generate, measure, and print the path of the page last."""
-    from scalemogen.cli import evaluate  # these load torch and Lightning, which --help does not need
-    from scalemogen.cli.stages import main as run_stage
-    from scalemogen.export import contact_sheet, gallery
-    from scalemogen.pipeline import TextToMotion
+    from scalemogen.cli.run_folder import holds_run
 
     out: Path = args.out
     if out.is_file():
@@ -64,6 +53,9 @@ def run(args: argparse.Namespace) -> int:
         options = ["--data.init_args.root", args.data, "--seed_everything", str(args.seed), "--run", str(out / stage)]
         if stage == "ar":
             options += ["--model.tokenizer", str(out / "tokenizer" / "model")]
+            options += ["--model.latents", str(Path(args.data) / "latents")]
+        if holds_run(out / stage):  # of an earlier demo
+            shutil.rmtree(out / stage)
         run_stage(stage, ["fit", "--config", str(recipe(stage)), *options])
     trained = time.perf_counter() - started
 
@@ -80,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     data = store_path(args.data)
     subject = [f"--model={folder}", f"--data={data}", f"--evaluator={out / 'evaluator' / 'model'}"]
     options = [*subject, *MEASURE, f"--out={out / 'evaluation'}"]
-    evaluate.run(evaluate.build_parser().parse_args(options))
+    evaluate.run(evaluation_parser().parse_args(options))
     print(f"trained in {trained / 60:.1f} minutes, done in {(time.perf_counter() - started) / 60:.1f}")
     print(f"model:   {folder}   try: scalemogen generate --model {folder} --text 'a person bows' --out bow.mp4")
     print(f"picture: {out / 'demo.png'}")
@@ -95,7 +87,5 @@ def recipe(stage: str) -> Path:
 
 def store_path(root: str) -> Path:
     """Return the folder of the demo's data."""
-    from scalemogen.data_modules import Loading, Synthetic  # load Lightning
-
     options = yaml.safe_load(recipe("ar").read_text())["data"]["init_args"]
     return Synthetic(**{**options, "root": root, "loading": Loading(**options["loading"])}).path

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 
 from scalemogen import __version__
 from scalemogen.cli.account import has_wandb_key
-from scalemogen.cli.parser import Parser
+from scalemogen.errors import UserError
 
 SHOWN = ("torch", "lightning", "jsonargparse", "transformers", "torchmetrics", "wandb", "numpy")
 LOW_DISK = 5e9  # bytes; a full-size data set and its runs need more
@@ -58,31 +58,36 @@ class Report:
         return all(check.state != "failed" for check in self.checks)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of `scalemogen doctor`."""
-    parser = Parser(
-        prog="scalemogen doctor",
-        description="Print versions, devices and writable paths, and what is missing for which feature.",
-        epilog="example: scalemogen doctor --json | python -m json.tool",
-    )
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of training runs (default: runs)")
-    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of motion stores (default: data)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser
-
-
 def run(args: argparse.Namespace) -> int:
     """Print the report.
 
     Returns:
         0, or 1 when something essential is missing.
+
+    Raises:
+        UserError: something is wrong with the recipe.
     """
+    if args.recipe:
+        return _run_recipe(args)
+    for name in ("stage", "devices", "precision"):
+        if getattr(args, name) is not None:
+            raise UserError(f"--{name} is about a recipe; add --recipe FILE")
     report = examine(args.runs, args.data)
     if args.json:
         print(json.dumps({**asdict(report), "healthy": report.healthy}, indent=2))
     else:
         print(render(report))
     return 0 if report.healthy else 1
+
+
+def _run_recipe(args: argparse.Namespace) -> int:
+    from scalemogen.cli import recipe_cost  # takes seconds to import
+
+    precision = [] if args.precision is None else [f"--trainer.precision={args.precision}"]
+    devices = 1 if args.devices is None else args.devices
+    found = recipe_cost.answer(args.recipe, devices, args.stage, precision)
+    print(json.dumps(found.to_dict(), indent=2) if args.json else recipe_cost.render(found))
+    return 0
 
 
 def examine(runs: Path, data: Path) -> Report:
@@ -120,14 +125,14 @@ def _version(name: str) -> str | None:
 def _devices() -> dict[str, str]:
     import torch
 
+    from scalemogen.machine import allowed_cores, choose_precision, device_kind
+
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    found = {
-        "cpu": f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores, "
-        f"{torch.get_num_threads()} torch threads, {_size(memory)} memory"
-    }
+    found = {"cpu": f"{allowed_cores()} cores, {torch.get_num_threads()} torch threads, {_size(memory)} memory"}
     for index in range(torch.cuda.device_count()):
         device = torch.cuda.get_device_properties(index)
         found[f"cuda:{index}"] = f"{device.name}, {_size(device.total_memory)}"
+    found["precision"] = str(choose_precision(device_kind("auto")))
     return found
 
 

@@ -19,17 +19,17 @@ import wandb
 from scalemogen import __version__
 from scalemogen.checkpoints import read_description
 from scalemogen.cli import evaluate
-from scalemogen.cli.parser import Parser
-from scalemogen.cli.stages import RUNS, make_cli, quiet_libraries, run_folder
+from scalemogen.cli.arguments.evaluate import build_parser as evaluation_parser
+from scalemogen.cli.arguments.experiment import ORDER, TRAINED
+from scalemogen.cli.run_folder import run_folder
 from scalemogen.cli.stages import main as run_stage
+from scalemogen.cli.stages import make_cli, quiet_libraries
 from scalemogen.contracts import TokenSpec
 from scalemogen.data_modules import MotionDataModule
 from scalemogen.errors import UserError
 from scalemogen.files import atomic_path
 from scalemogen.sweeps import digest_words, once
 
-TRAINED = ("tokenizer", "ar", "evaluator")
-ORDER = (*TRAINED, "evaluate")
 SEEDED = ("tokenizer", "ar")
 """Stages that the training seed changes: all models are judged by the same evaluator and the same sampling seeds."""
 SHOWN = {
@@ -44,34 +44,6 @@ TAKEN = {
 }
 """Options of a stage that come from a stage before it, unless they are given."""
 SWEEP_VARIABLES = ("WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH")
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command."""
-    parser = Parser(
-        prog="scalemogen experiment",
-        description="Train the stages that are named, evaluate on validation, and write one row of figures.\n"
-        f"A stage ({', '.join(ORDER)}) is left out when no option names it. Its folder is named after all\n"
-        "that it depends on, so that experiments share what they have in common and go on after a stop.",
-        epilog="example: scalemogen experiment tokenizer.config=experiments/tokenizer/demo.yaml tokenizer.model.bits=8"
-        " ar.config=experiments/ar/demo.yaml seed=1",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "options",
-        nargs="*",
-        metavar="STAGE.OPTION=VALUE",
-        help="option of a stage as its own command takes it; seed=N is the training seed (default: 0)",
-    )
-    parser.add_argument("--run", type=Path, metavar="FOLDER", help="for result.json (default: runs/experiment/TIME)")
-    parser.add_argument(
-        "--stages",
-        type=Path,
-        default=RUNS / "stages",
-        metavar="FOLDER",
-        help="of finished stages (default: %(default)s)",
-    )
-    return parser
 
 
 @dataclass(frozen=True)
@@ -264,9 +236,8 @@ def _do(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
 
 def _train(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
     """Train, going on where an earlier attempt was stopped, and validate the checkpoint that the model is made of."""
+    run_stage(stage, ["fit", *words, f"--run={folder}", "--resume"])
     newest = folder / "checkpoints" / "last.ckpt"
-    resume = [f"--ckpt_path={newest}"] if newest.is_file() else []
-    run_stage(stage, ["fit", *words, f"--run={folder}", *resume])
     best = max(folder.glob("checkpoints/step-*.ckpt"), key=lambda path: path.stat().st_mtime, default=newest)
     options = [f"--ckpt_path={best}", f"--run={folder / 'validation'}", "--trainer.logger=false", "--verbose=false"]
     with quiet_libraries():
@@ -285,7 +256,7 @@ def _train(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
 
 
 def _evaluate(words: Sequence[str], folder: Path) -> dict[str, Any]:
-    evaluate.run(evaluate.build_parser().parse_args([*words, f"--out={folder}"]))
+    evaluate.run(evaluation_parser().parse_args([*words, f"--out={folder}"]))
     result = json.loads((folder / evaluate.RESULT).read_text())
     figures: dict[str, float] = {}
     for split, content in result["splits"].items():

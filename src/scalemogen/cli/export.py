@@ -10,50 +10,12 @@ from pathlib import Path
 import torch
 
 from scalemogen.cleaning import clean_feet, find_feet
-from scalemogen.cli.options import add_frame_rate
-from scalemogen.cli.outputs import SHEET, at_rate, check_outputs, write_each
-from scalemogen.cli.parser import Parser
+from scalemogen.cli.arguments.export import FORMAT_NAMES, UNITS
+from scalemogen.cli.outputs import at_rate, check_outputs, write_each
 from scalemogen.errors import UserError
-from scalemogen.export import FORMATS, read_motion, write_bvh, write_bvh_like
+from scalemogen.export import read_motion, write_bvh, write_bvh_like
 from scalemogen.motion import Motion
 from scalemogen.motion.rest import reposed, t_pose
-
-FORMAT_NAMES = tuple(suffix.removeprefix(".") for suffix in (*FORMATS, SHEET))
-RESTS = ("own", "t-pose", "source")
-UNITS = {"cm": 100.0, "m": 1.0}
-"""Units per metre of BVH files."""
-
-EXAMPLE = """example:
-  scalemogen export walk.bvh --to mp4
-  scalemogen export wave.npz --to bvh --rest t-pose --unit m
-  scalemogen export walk.npz --out walk-again.bvh --rest source --like walk.bvh"""
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of this command."""
-    parser = Parser(
-        prog="scalemogen export",
-        description="Convert a motion file. Joint tree and frame rate stay those of the file, unless asked for.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("motion", type=Path, metavar="MOTION", help="a .bvh or .npz file")
-    parser.add_argument("--to", choices=FORMAT_NAMES, help="format; default: by the suffix of --out")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: beside MOTION, with the format as suffix")
-    parser.add_argument(
-        "--rest",
-        choices=RESTS,
-        default="own",
-        help="pose that rotations start from, .bvh and .glb: the motion's own (default), a T-pose, or hierarchy and"
-        " rest pose of the file --like",
-    )
-    parser.add_argument("--like", type=Path, metavar="BVH", help="the file that --rest source follows")
-    parser.add_argument(
-        "--clean-feet", action="store_true", help="keep feet from sliding, by bending legs; prints what that changed"
-    )
-    add_frame_rate(parser, "the file's")
-    parser.add_argument("--unit", choices=tuple(UNITS), help="of lengths in a .bvh (default: cm); Y is up in all files")
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,52 +8,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scalemogen.cli.options import add_finish, warn_of_unknown_words
+from scalemogen.cli.options import warn_of_unknown_words
 from scalemogen.cli.outputs import at_rate, check_outputs, write_each
-from scalemogen.cli.parser import Parser
 from scalemogen.errors import UserError
 from scalemogen.export import TokenPyramid, split_tokens
 from scalemogen.motion import Motion
 from scalemogen.pipeline import TextToMotion
-from scalemogen.pipeline.devices import DEVICES, choose_device
+from scalemogen.pipeline.devices import choose_device
 from scalemogen.sampling import keeping_tokens
-
-EXAMPLE = """example:
-  scalemogen generate --model runs/demo/model --text "a person waves with the left hand" --seconds 4 --out wave.mp4
-  scalemogen generate --model runs/demo/model --texts sentences.txt --seconds 3 --out page.html motions/m.bvh"""
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of this command."""
-    parser = Parser(
-        prog="scalemogen generate",
-        description="Make a motion of a sentence, or one of each of several sentences.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--model", required=True, metavar="FOLDER", help="model folder that stage 2 wrote")
-    parser.add_argument("--text", action="append", default=[], metavar="SENTENCE", help="may be given several times")
-    parser.add_argument("--texts", type=Path, metavar="FILE", help="text file, a sentence a line; # begins a comment")
-    parser.add_argument(
-        "--seconds", type=float, nargs="+", default=[4.0], metavar="S", help="one for all or one each (default: 4)"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of the first sentence; the next one has the next number (default: 0)"
-    )
-    parser.add_argument("--guidance", type=float, help="how closely to follow the text (default: the model's)")
-    parser.add_argument("--temperature", type=float, help="of the sampling (default: the model's)")
-    add_finish(parser)
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        nargs="+",
-        required=True,
-        metavar="FILE",
-        help=".bvh .glb .npz .csv .mp4 .gif (numbered where there are several motions), .html .png (all in one file)",
-    )
-    parser.add_argument("--json", action="store_true", help="print what was made as JSON")
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
 """The console script: finds the command, runs it, and turns what went wrong into one line and an exit status.
 
-A command is a module with `build_parser() -> argparse.ArgumentParser` and `run(args) -> int`, loaded only when it is
-called, so that `scalemogen --help` needs neither torch nor Lightning. The training stages are LightningCLI programs
-and read their own arguments.
+A command is two modules: `arguments.NAME` with `build_parser() -> argparse.ArgumentParser`, which needs neither torch
+nor Lightning, so that help and complaints come at once; and `NAME` with `run(args) -> int`, loaded when the arguments
+are good. The training stages are LightningCLI programs and read their own arguments.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from importlib import import_module
 from types import MappingProxyType
 
 from scalemogen import __version__
-from scalemogen.errors import UserError
+from scalemogen.errors import RunStopped, UserError
 
 STAGES = MappingProxyType(
     {
@@ -45,13 +45,13 @@ COMMANDS = MappingProxyType(
         "export": "convert a motion to another file format",
         "import-reference": "released files of the paper's authors to a model folder",
         "serve": "a page in the browser and a JSON API around a model",
-        "bench": "speed and memory of loaders and stores on this machine",
+        "bench": "speed and memory on this machine, alone or against another revision",
         "doctor": "versions, devices, paths, and what is missing for which feature",
     }
 )
 
 FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
-_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM})
 # Full disks that libraries report in words only: safetensors, then torch.save.
 _FULL_DISK_WORDS = ("No space left on device", "PytorchStreamWriter failed writing file")
 
@@ -80,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; None takes the process's own.
 
     Returns:
-        Exit status: 0 done, 2 bad input (one line on stderr), 130 interrupted, 141 the reader of a pipe went away.
+        Exit status: 0 done, 2 bad input (one line on stderr), 130 interrupted, 143 terminated, 141 the reader
+        of a pipe went away.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -91,6 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except RunStopped as stop:
+        return stop.status
     except BrokenPipeError:
         # Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -120,8 +123,9 @@ def _dispatch(arguments: list[str]) -> int:
         return int(stages.main(name, rest) or 0)
     if name not in COMMANDS:
         raise UserError(_unknown(name))
-    command = import_module(f"scalemogen.cli.{name.replace('-', '_')}")
-    return int(command.run(command.build_parser().parse_args(rest)) or 0)
+    module = name.replace("-", "_")
+    args = import_module(f"scalemogen.cli.arguments.{module}").build_parser().parse_args(rest)
+    return int(import_module(f"scalemogen.cli.{module}").run(args) or 0)
 
 
 def _unknown(name: str) -> str:

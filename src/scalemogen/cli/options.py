@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scalemogen.errors import UserError
-from scalemogen.pipeline.devices import DEVICES
 
 if TYPE_CHECKING:
     from scalemogen.pipeline import TextToMotion  # takes a second to import; `export` shares only --fps
+
+DEVICES = ("auto", "cpu", "cuda")
+"""What --device takes: the names of `pipeline.devices`, which loads torch."""
 
 FASTEST = 1000
 """Most frames per second that a file can be asked for."""

@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
+import signal
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
 import wandb
+from jsonargparse.typing import PositiveInt
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import LearningRateMonitor, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from lightning.pytorch.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
 
-from scalemogen.callbacks import EMA, ModelFolder, SampleMotions, Throughput
+from scalemogen.callbacks import (
+    EMA,
+    BestCheckpoint,
+    ModelFolder,
+    NewestCheckpoint,
+    SampleMotions,
+    SkipNonFinite,
+    Threads,
+    Throughput,
+)
 from scalemogen.checkpoints import read_checkpoint, require_whole
-from scalemogen.cli.account import has_wandb_key
+from scalemogen.cli.elastic import meet_anew
+from scalemogen.cli.precision import chosen_precision, precision_plugin
+from scalemogen.cli.run_folder import Run, find_run, run_folder
+from scalemogen.cli.run_loggers import loggers
 from scalemogen.data_modules import MotionDataModule
-from scalemogen.errors import UserError
+from scalemogen.errors import RunStopped, UserError
 from scalemogen.files import atomic_path
 from scalemogen.tasks import ARTask, EvaluatorTask, TokenizerTask
 
@@ -36,8 +47,6 @@ TASKS: dict[str, type[LightningModule]] = {
     "ar": ARTask,
     "evaluator": EvaluatorTask,
 }
-RUN_VARIABLE = "SCALEMOGEN_RUN"
-RUNS = Path("runs")
 
 NOISE = (
     # Lightning's use of what torch and jsonargparse have deprecated; nothing that a user could change.
@@ -92,6 +101,8 @@ class StageCLI(LightningCLI):
     """LightningCLI with a folder of its own for every run, W&B offline without a key, and EMA weights."""
 
     stage: str = ""
+    words: tuple[str, ...] = ()
+    run: Run
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -106,8 +117,16 @@ class StageCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what every run has: EMA, checkpoints, samples; one maximum length for data and model."""
         parser.add_argument("--run", type=str | None, default=None, help="this run's folder (default: runs/STAGE/TIME)")
+        help_threads = "CPU threads (default: as many as other processes leave free cores for, looked at every second)"
+        parser.add_argument("--threads", type=PositiveInt | None, default=None, help=help_threads)
+        parser.add_argument(
+            "--resume",
+            action="store_true",
+            help="fit: go on from the newest whole checkpoint in the folder of --run, or begin if it has none",
+        )
         parser.add_lightning_class_args(EMA, "ema")
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(SkipNonFinite, "finite")
         parser.set_defaults(
             {
                 "checkpoint.monitor": "val/loss",
@@ -138,34 +157,85 @@ class StageCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Give the run its folder, whole checkpoints, and loggers unless the user chose others."""
         asked = self._get(self.config_init, "trainer", default={})
-        folder = run_folder(self.stage, self._get(self.config_init, "run") or asked.get("default_root_dir"))
-        checkpoints = str(Path(folder) / "checkpoints")
-        best = self._get(self.config_init, "checkpoint")
-        best.dirpath = best.dirpath or checkpoints
+        self.run = self._find_run(asked.get("default_root_dir"))
+        folder, checkpoints = str(self.run.folder), self.run.folder / "checkpoints"
+        newest = self._checkpoints(checkpoints)
         kwargs["default_root_dir"] = folder
         kwargs["plugins"] = [*_several(asked.get("plugins")), WholeCheckpoints()]
-        kwargs["callbacks"] = [*_several(asked.get("callbacks")), *callbacks(checkpoints)]
+        kwargs["callbacks"] = [*_several(asked.get("callbacks")), ModelFolder(), Throughput(), newest]
+        kwargs["callbacks"].append(Threads(self._get(self.config_init, "threads")))
         if asked.get("logger") in (None, True):
-            kwargs["logger"] = loggers(self.stage, folder)
+            kwargs["logger"] = loggers(self.stage, self.run)
         if kwargs.get("logger", asked.get("logger")):
             kwargs["callbacks"].append(LearningRateMonitor("step"))
         if asked.get("enable_progress_bar") is not False:
             kwargs["callbacks"].append(TQDMProgressBar())
+        precision = chosen_precision(asked)
+        if precision is not None:
+            plugin = precision_plugin(precision.name)
+            kwargs["precision"] = None if plugin else precision.name
+            kwargs["plugins"] += [plugin] if plugin else []
         trainer: Trainer = super().instantiate_trainer(**kwargs)
         if trainer.is_global_zero:
             print(f"run: {folder}", flush=True)
+            if precision is not None:
+                print(f"precision: {precision}", flush=True)
         return trainer
 
+    def _find_run(self, root: str | None) -> Run:
+        asked, start = self._get(self.config_init, "run") or root, self._get(self.config_init, "ckpt_path")
+        if self.subcommand != "fit":
+            return Run(Path(run_folder(self.stage, asked, self.words)))
+        resume = self._get(self.config_init, "resume")
+        return find_run(self.stage, asked, self.words, resume=resume, start=start)
+
+    def _checkpoints(self, folder: Path) -> NewestCheckpoint:
+        """Give the best checkpoint its folder, and the newest one the best one's steps and times.
+
+        Where validation decides, a checkpoint between two validations can be the newest, but not the best.
+        """
+        asked = self._get(self.config, "checkpoint")
+        steps, interval = asked.every_n_train_steps or 0, asked.train_time_interval
+        if asked.monitor is not None:
+            options = {**asked.as_dict(), "every_n_train_steps": None, "train_time_interval": None}
+            self.config_init.get(str(self.subcommand), self.config_init)["checkpoint"] = BestCheckpoint(**options)
+        best = self._get(self.config_init, "checkpoint")
+        best.dirpath = best.dirpath or str(folder)
+        return NewestCheckpoint(folder, steps, **({} if interval is None else {"interval": interval}))
+
     def fit(self, **kwargs: Any) -> None:
-        """Train, and say where the model is; also after an interrupt, which Lightning turns into an exit."""
+        """Train, and say where the model is; also after a stop.
+
+        Raises:
+            RunStopped: a signal asked for it.
+            KeyboardInterrupt: a second one did.
+        """
+        meet_anew()
+        kwargs["weights_only"] = True  # what else a checkpoint's pickle may hold is never executed
+        if self.run.newest is not None:
+            kwargs["ckpt_path"] = str(self.run.newest)
+            if self.trainer.is_global_zero:
+                print(f"resume: {self.run.newest} ({self.run.step} steps)", flush=True)
         try:
             self.trainer.fit(**kwargs)
+        except RunStopped as stop:
+            self._report_stop(stop)
+            raise
         except SystemExit as error:
             if not isinstance(error.__context__, KeyboardInterrupt):
                 raise
-            self._report()
             raise KeyboardInterrupt from error
         self._report()
+
+    def _report_stop(self, stop: RunStopped) -> None:
+        """Say how to go on; a process that Lightning has started leaves quietly, else Lightning kills the first one."""
+        self._report()
+        if self.trainer.is_global_zero:
+            name = signal.Signals(stop.number).name
+            print(f"stopped by {name} after {self.trainer.global_step} steps: {stop.checkpoint} is whole;", end=" ")
+            print(f"the same command with --run {self.run.folder} --resume goes on", flush=True)
+        elif not _started_from_outside(self.trainer):
+            sys.exit(0)
 
     def _report(self) -> None:
         folder = Path(self.trainer.default_root_dir) / "model"
@@ -173,57 +243,16 @@ class StageCLI(LightningCLI):
             print(f"model: {folder}", flush=True)
 
 
+def _started_from_outside(trainer: Trainer) -> bool:
+    launcher = trainer.strategy.launcher
+    return not (
+        isinstance(launcher, _SubprocessScriptLauncher)
+        and not launcher.cluster_environment.creates_processes_externally
+    )
+
+
 def _several(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
-
-
-def callbacks(checkpoints: str) -> list[Callback]:
-    """Return the callbacks that every run has: the newest checkpoint is kept beside the best one."""
-    last = ModelCheckpoint(checkpoints, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    return [ModelFolder(), Throughput(), last]
-
-
-def run_folder(stage: str, asked: str | Path | None) -> str:
-    """Return the folder of this run: a new one, but the same again for a requeued SLURM step.
-
-    Processes that this one starts for the same run find it in their environment.
-    """
-    if asked is not None:
-        return str(asked)
-    if rank_zero_only.rank:  # type: ignore[attr-defined]  # such a process writes nothing
-        return os.environ.get(RUN_VARIABLE, str(RUNS / stage))
-    step = [os.environ.get(name, "") for name in ("SLURM_JOB_ID", "SLURM_STEP_ID")]
-    if all(step) and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive"):
-        folder = RUNS / stage / f"slurm-{'.'.join(step)}"
-        folder.mkdir(parents=True, exist_ok=True)
-    else:
-        folder = new_folder(RUNS / stage / datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
-    os.environ[RUN_VARIABLE] = str(folder)
-    return str(folder)
-
-
-def new_folder(path: Path) -> Path:
-    """Make a folder at `path`, or at the first of path-2, path-3, ... that is not there yet."""
-    for number in count(1):
-        folder = path if number == 1 else path.with_name(f"{path.name}-{number}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        break
-    return folder
-
-
-def loggers(stage: str, folder: str) -> list[Any]:
-    """Return a W&B logger (offline without a key) and a CSV logger, both in the run's folder."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    offline = os.environ.get("WANDB_MODE", "online" if has_wandb_key() else "offline") != "online"
-    if offline:  # nothing to say: the files are in the run's folder, and `wandb sync` uploads them
-        os.environ.setdefault("WANDB_SILENT", "true")
-    name = f"{stage}/{Path(folder).name}"
-    logger = WandbLogger(project="scalemogen", name=name, save_dir=folder, offline=offline)
-    logger._wandb_init.pop("anonymous")  # Lightning passes None, and W&B warns that the setting is no more
-    return [logger, CSVLogger(folder, name="", version="")]
 
 
 @contextmanager
@@ -255,7 +284,7 @@ def make_cli(stage: str, arguments: Sequence[str], run: bool = True) -> StageCLI
     Raises:
         UserError: something in the command line or in a configuration file is wrong.
     """
-    cli_class = type(f"{stage.capitalize()}CLI", (StageCLI,), {"stage": stage})
+    cli_class = type(f"{stage.capitalize()}CLI", (StageCLI,), {"stage": stage, "words": tuple(arguments)})
     options = {"exit_on_error": False}
     commands = {name: dict(options) for name in StageCLI.subcommands()} if run else {}
     try:
@@ -287,6 +316,7 @@ def main(stage: str, argv: Sequence[str]) -> int:
         UserError: see `make_cli`, and whatever the run finds wrong with its input.
     """
     torch.set_float32_matmul_precision("high")
+    machine.keep_freed_memory()
     with quiet_libraries():
         try:
             make_cli(stage, argv)

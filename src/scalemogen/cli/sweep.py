@@ -16,7 +16,6 @@ from tqdm import tqdm
 
 from scalemogen.cli.account import has_wandb_key
 from scalemogen.cli.main import FAILED
-from scalemogen.cli.parser import Parser
 from scalemogen.errors import UserError
 from scalemogen.files import atomic_path
 from scalemogen.sweeps import (
@@ -35,30 +34,6 @@ from scalemogen.sweeps import (
 
 PROJECT = "scalemogen"
 SAMPLING = ("evaluate.guidance", "evaluate.temperature")
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command."""
-    parser = Parser(
-        prog="scalemogen sweep",
-        description="Run a W&B sweep file (grid or random). Finished runs are found again, so the same command\n"
-        "goes on after a stop. With a W&B key the sweep is made on the server, and this machine works on it.",
-        epilog="example: scalemogen sweep experiments/ablations/flip_strength.yaml --jobs 2",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("file", type=Path, help="the sweep file")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="fix a parameter; may be repeated"
-    )
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at the same time (default: 1)")
-    parser.add_argument("--count", type=int, metavar="N", help="runs at most (default: all, or the file's run_cap)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws of method random (default: 0)")
-    parser.add_argument("--local", action="store_true", help="run here, even where a W&B server is configured")
-    parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="folder of runs and table (default: runs/sweeps/NAME)"
-    )
-    parser.add_argument("--json", action="store_true", help="print the table as JSON")
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:
@@ -127,10 +102,11 @@ def check_command(job: Job) -> None:
     if words[:3] != [sys.executable, "-m", "scalemogen"] or len(words) < 4:
         return
     from scalemogen.cli import experiment, stages  # load Lightning
+    from scalemogen.cli.arguments.experiment import build_parser
 
     name, rest = words[3], words[4:]
     if name == "experiment":
-        experiment.parse_stages(experiment.read_plan(experiment.build_parser().parse_args(rest).options), job.folder)
+        experiment.parse_stages(experiment.read_plan(build_parser().parse_args(rest).options), job.folder)
     elif name in stages.TASKS and rest[0] == "fit":
         with stages.quiet_libraries(), redirect_stdout(StringIO()):
             stages.make_cli(name, [*rest[1:], "--trainer.logger=false"], run=False)

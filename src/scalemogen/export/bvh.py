@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import roma
 
 from scalemogen.export.figure import Array
 from scalemogen.files import atomic_path
 from scalemogen.motion.record import Motion
+from scalemogen.motion.rotation_library import roma
 
 ORDER = "ZXY"
 CENTIMETRES = 100.0

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import roma
 import torch
 from torch import Tensor
 
@@ -18,6 +17,7 @@ from scalemogen.files import atomic_path
 from scalemogen.motion.bvh_text import BVHText, Node, parse
 from scalemogen.motion.record import Motion
 from scalemogen.motion.rest import fitted_pose, reposed
+from scalemogen.motion.rotation_library import roma
 
 UNITS = (1.0, 100.0, 1000.0)
 """Units per metre that a file may have."""

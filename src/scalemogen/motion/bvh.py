@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import roma
 import torch
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from scalemogen.errors import UserError
 from scalemogen.motion.bvh_text import BVHText, Node, parse
 from scalemogen.motion.kinematics import forward_kinematics
 from scalemogen.motion.record import SAME_BONES, Motion
+from scalemogen.motion.rotation_library import roma
 from scalemogen.motion.rotations import multiply, rotate
 from scalemogen.skeletons import Skeleton, derive_skeleton
 

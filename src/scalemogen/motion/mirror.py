@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import roma
 import torch
 from torch import Tensor
 
+from scalemogen.motion.rotation_library import roma
 from scalemogen.motion.rotations import inverse, multiply
 from scalemogen.skeletons import Skeleton
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import roma
 import torch
 from torch import Tensor
 
@@ -18,6 +17,7 @@ from scalemogen.errors import UserError
 from scalemogen.motion.kinematics import forward_kinematics, global_rotations, local_rotations
 from scalemogen.motion.record import Motion
 from scalemogen.motion.retargeting import mapped_rest
+from scalemogen.motion.rotation_library import roma
 from scalemogen.motion.rotations import between, fit_rotation, inverse, multiply, rotate
 from scalemogen.skeletons import Skeleton
 from scalemogen.skeletons.limbs import Limb, find_limbs

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-import roma
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -20,6 +19,7 @@ from torch.nn import functional
 from scalemogen.errors import UserError
 from scalemogen.motion.kinematics import forward_kinematics, global_rotations, local_rotations
 from scalemogen.motion.record import Motion
+from scalemogen.motion.rotation_library import roma
 from scalemogen.motion.rotations import between, inverse, multiply, rotate
 from scalemogen.motion.two_bones import SHORTEST, hinge_point, length_of, within_reach
 from scalemogen.skeletons import Skeleton

@@ -5,10 +5,11 @@ Also the continuous six numbers of a rotation: the first two columns of its matr
 
 from __future__ import annotations
 
-import roma
 import torch
 from einops import rearrange
 from torch import Tensor
+
+from scalemogen.motion.rotation_library import roma
 
 NARROW = 0.05
 """Vectors that spread less across than along, by this factor, do not tell the twist about their line."""

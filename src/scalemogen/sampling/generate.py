@@ -86,9 +86,9 @@ def generate(
 ) -> Generated:
     """Generate the bits of B motions of any lengths.
 
-    A pass with text and one without run as one batch of 2B, over the same key-value cache; without guidance there is
-    only the first. Nothing past the longest motion is computed, except with a pyramid in reference padding, which
-    always computes the full grid.
+    A pass with text and one without run as one batch of 2B, over the same key-value cache; without guidance, and from
+    the last scale that has any, there is only the first. Nothing past the longest motion is computed, except with a
+    pyramid in reference padding, which always computes the full grid.
 
     A sample depends on its seed, text and length only. The last digits of a probability do depend on the batch, as all
     float32 matrix products do: a bit differs where its random number falls between the two, less than one bit in a
@@ -129,6 +129,8 @@ def generate(
         state = transformer.begin(*_with_null(transformer, text, valid) if guided else (text, valid))
         for k in range(pyramid.scales):
             inputs = pyramid.next_input(total, k, inside) if k else None
+            if guided and not any(strengths[k:]):
+                state, guided = state.first(batch), False
             if guided and inputs is not None:
                 inputs = torch.cat([inputs, inputs])
             logits = transformer.step(state, inputs)

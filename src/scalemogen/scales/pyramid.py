@@ -196,7 +196,7 @@ class Pyramid(nn.Module):
         `flips`, the flipped code enters sum and residual while the label stays unflipped, so that the next label
         corrects the damage (bitwise self-correction).
 
-        Always computed in float32, also under autocast: a bit is a sign.
+        Always computed in float32 at least, also under autocast: a bit is a sign.
 
         Args:
             z: (B, N, G, D) projected latent.
@@ -211,7 +211,9 @@ class Pyramid(nn.Module):
             Quantised; residuals and bits of skipped scales are zero and their sums unchanged.
         """
         with torch.autocast(z.device.type, enabled=False):
-            return self._quantise(z.float(), lengths, keep, flips, inputs, keep_padding)
+            return self._quantise(
+                z.to(torch.promote_types(z.dtype, torch.float32)), lengths, keep, flips, inputs, keep_padding
+            )
 
     def _quantise(
         self,

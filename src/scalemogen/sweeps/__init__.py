@@ -9,10 +9,11 @@ from scalemogen.sweeps.description import Sweep, override, read_sweep
 from scalemogen.sweeps.drawing import points
 from scalemogen.sweeps.figures import read_figures, read_origin
 from scalemogen.sweeps.jobs import Job, Outcome, kept_outcome, plan_jobs
-from scalemogen.sweeps.runner import only_sweep_in, run_jobs
+from scalemogen.sweeps.runner import RESUME_VARIABLE, only_sweep_in, run_jobs
 from scalemogen.sweeps.table import Row, SweepTable, make_table
 
 __all__ = [
+    "RESUME_VARIABLE",
     "Job",
     "Outcome",
     "Row",

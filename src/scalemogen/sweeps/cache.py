@@ -10,7 +10,7 @@ from typing import Any
 
 from scalemogen import __version__
 from scalemogen.errors import UserError
-from scalemogen.files import atomic_path, digest_json, flock, parse_json, parse_yaml
+from scalemogen.files import atomic_path, digest_json, lock, parse_json, parse_yaml
 
 DONE = "done.json"
 DESCRIPTIONS = ("model.json", "store.json")
@@ -59,11 +59,11 @@ def once(folder: Path, work: Callable[[Path], dict[str, Any]]) -> tuple[dict[str
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = folder.with_name(f".{folder.name}.lock").open("w")
+        held = folder.with_name(f".{folder.name}.lock").open("w")
     except OSError as error:
         raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
-    with closing(lock):
-        flock(lock.fileno(), folder)
+    with closing(held):
+        lock(held.fileno(), folder)
         kept = _read(folder / DONE)
         if kept is not None:
             return kept, True

@@ -13,11 +13,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scalemogen.errors import UserError
-from scalemogen.files import flock
+from scalemogen.files import lock as take_lock
 from scalemogen.sweeps.figures import read_figures, read_origin
 from scalemogen.sweeps.jobs import LOG, Job, Outcome
 
 POLL = 0.1
+RESUME_VARIABLE = "SCALEMOGEN_RESUME"
+"""Tells a training that it goes on where an earlier attempt was stopped: a sweep starts a run anew in its folder."""
+STOPPED = frozenset({128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGUSR1, 128 + signal.SIGUSR2})
+"""Exit statuses of a run that was asked to stop: not done, and its checkpoint is there to go on from."""
 GRACE = 20.0
 """Seconds that an interrupted run has to save what it has learned."""
 TAIL = 12
@@ -41,7 +45,7 @@ def only_sweep_in(folder: Path) -> Iterator[int]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         try:
-            flock(lock, folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            take_lock(lock, folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UserError(
                 f"{folder} is in use: another sweep, or a run it left behind, is at work there; wait or stop it"
@@ -67,7 +71,7 @@ def run_jobs(jobs: Sequence[Job], parallel: int, lock: int) -> Generator[Outcome
     """
     waiting = deque(jobs)
     running: dict[subprocess.Popen[bytes], tuple[Job, float]] = {}
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", RESUME_VARIABLE: "1"}
     if parallel > 1:
         environment.setdefault("OMP_NUM_THREADS", str(max(1, _cores() // parallel)))
     try:
@@ -108,6 +112,8 @@ def _outcome(job: Job, status: int, seconds: float) -> Outcome:
     seconds = round(seconds, 1)
     if status:
         ended = f"exit status {status}" if status > 0 else f"ended by {signal.Signals(-status).name}"
+        if status in STOPPED:
+            ended = f"stopped by {signal.Signals(status - 128).name}; the next sweep goes on with it"
         return Outcome(job.digest, job.parameters, "failed", {}, seconds, "\n".join([*_tail(job), ended]))
     try:
         figures, origin = read_figures(job.folder), read_origin(job.folder)

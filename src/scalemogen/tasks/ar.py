@@ -26,6 +26,7 @@ from scalemogen.errors import UserError
 from scalemogen.motion import Motion
 from scalemogen.sampling import generate, seeded_generators
 from scalemogen.scales import Quantised
+from scalemogen.tasks.latents import LatentCache
 from scalemogen.tasks.schedules import Schedule
 from scalemogen.tasks.text import TextChoice, TextTask
 from scalemogen.weights import load_strictly, under
@@ -60,6 +61,8 @@ class ARTask(TextTask):
         text_dropout: probability to replace a caption by the learned null, for guidance.
         flip_strength: highest rate of bit flips in the context (bitwise self-correction).
         sampling: defaults that the model is saved with, used for samples while training.
+        latents: folder in which the tokenizer's latents of the data are kept, so that clips are encoded once and not in
+            every epoch; "" encodes them whenever they are seen.
         optimizer, schedule: see MotionTask.
     """
 
@@ -78,6 +81,7 @@ class ARTask(TextTask):
         text_dropout: float = 0.1,
         flip_strength: float = 0.3,
         sampling: Sampling | None = None,
+        latents: str = "data/latents",
         optimizer: OptimizerCallable = adamw,
         schedule: Schedule | None = None,
     ) -> None:
@@ -94,6 +98,8 @@ class ARTask(TextTask):
         self.text_dropout = text_dropout
         self.flip_strength = flip_strength
         self.sampling = sampling or Sampling()
+        self.latents = latents
+        self._caches: dict[str, LatentCache] = {}
         self.transformer: NextScaleTransformer
 
     def build_network(self, source: MotionSource) -> None:
@@ -158,10 +164,38 @@ class ARTask(TextTask):
         super().on_load_checkpoint(checkpoint)
         load_strictly(self._frozen_tokenizer[0], checkpoint[CHECKPOINT_KEY]["tokenizer_state"], "the checkpoint")
 
+    def on_fit_start(self) -> None:
+        """See to the latents: of the tokenizer of this run, or of the checkpoint that it goes on from."""
+        super().on_fit_start()
+        self._open_latents("train", "val")
+
+    def on_validation_start(self) -> None:
+        """See to the latents, where nothing is trained."""
+        self._open_latents("val")
+
+    def on_test_start(self) -> None:
+        """See to the latents."""
+        self._open_latents("test")
+
+    def _open_latents(self, *splits: str) -> None:
+        source: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        for split in splits:
+            if not self.latents or split in self._caches or not len(batches := source.steady(split)):
+                continue
+            cache = LatentCache(self.latents, self.tokenizer, [self.known_facts.digests[split], source.cutting])
+            if self.trainer.local_rank == 0:
+                cache.build(batches)
+            self.trainer.strategy.barrier("latents")
+            cache.open()
+            self._caches[split] = cache
+
     @torch.no_grad()
-    def encode(self, batch: MotionBatch) -> Tensor:
-        """Return the tokenizer's latent (B, N, G, D)."""
-        z: Tensor = self.tokenizer.encode(batch.features, batch.lengths)
+    def encode(self, batch: MotionBatch, split: str = "") -> Tensor:
+        """Return the tokenizer's latent (B, N, G, D); of a `split` whose latents are kept, without computing them."""
+        tokenizer, cache = self.tokenizer, self._caches.get(split)
+        if cache is not None:
+            return cache.encode(batch)
+        z: Tensor = tokenizer.encode(batch.features.to(tokenizer.project_in.weight.dtype), batch.lengths)
         return z
 
     @torch.no_grad()
@@ -184,15 +218,13 @@ class ARTask(TextTask):
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """One optimiser step with bit flips and text dropout, drawn apart on every process."""
         flips = self.step_generator("flips", batch_idx, self.global_rank)
-        quantised = self.quantise(self.encode(batch), batch.lengths, flips)
+        quantised = self.quantise(self.encode(batch, "train"), batch.lengths, flips)
         generator = self.step_generator("text dropout", batch_idx, self.global_rank)
         dropped = draw_text_dropout(len(batch), self.text_dropout, generator).to(self.device)
         text = self.text_features(batch.captions)
         logits = self.transformer(quantised.inputs, text, quantised.maps.valid, dropped)
         result = scale_weighted_cross_entropy(logits, quantised.maps, self.spec)
-        figures = {"loss": result.loss.detach(), "accuracy": result.accuracy.mean()}
-        self.log_dict({f"train/{name}": value for name, value in figures.items()}, batch_size=len(batch))
-        self.log("loss", result.loss.detach(), prog_bar=True, logger=False)
+        self.note({"loss": result.loss, "accuracy": result.accuracy.mean()})
         return result.loss
 
     def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
@@ -204,7 +236,7 @@ class ARTask(TextTask):
         self._evaluate(batch, "test", batch_idx)
 
     def _evaluate(self, batch: MotionBatch, split: str, batch_idx: int) -> None:
-        text, z = self.text_features(batch.captions), self.encode(batch)
+        text, z = self.text_features(batch.captions), self.encode(batch, split)
         figures: dict[str, Tensor] = {}
         flips = torch.Generator().manual_seed(batch_idx)
         for name, generator in (("", None), ("_flipped", flips)):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from scalemogen.checkpoints import CHECKPOINT_KEY, require_stage
 from scalemogen.contracts import DataFacts, MotionBatch, MotionSource, TokenSpec
+from scalemogen.distributed import mean_over_ranks
 from scalemogen.errors import UserError
 from scalemogen.files import digest_json
 from scalemogen.motion import Motion, Normaliser, get_layout
@@ -50,6 +51,7 @@ class MotionTask(LightningModule, ABC):
         self.schedule = schedule
         self.facts: DataFacts | None = None
         self._normaliser: Normaliser | None = None
+        self._noted: list[dict[str, Tensor]] = []
 
     @abstractmethod
     def build_network(self, source: MotionSource) -> None:
@@ -133,6 +135,26 @@ class MotionTask(LightningModule, ABC):
         if self.device.type == "cuda":
             generator = self.step_generator("dropout", batch_idx, self.global_rank, self.device)
             torch.cuda.set_rng_state(generator.get_state(), self.device)
+
+    def note(self, figures: dict[str, Tensor]) -> None:
+        """Have the figures of a batch logged as "train/NAME", and its loss in the progress bar.
+
+        What is logged is the mean over the batches of a step and over all processes. Processes talk, and the device is
+        waited for, only in steps that the trainer logs.
+
+        Args:
+            figures: scalars, "loss" among them; the same names in every batch.
+        """
+        self._noted.append({name: value.detach() for name, value in figures.items()})
+        self.log("loss", self._noted[-1]["loss"], prog_bar=True, logger=False)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Log what was noted since the last step, at the trainer's logging interval."""
+        noted, self._noted = self._noted, []
+        if (self.trainer.global_step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            rows = torch.stack([torch.stack([value.float() for value in batch.values()]) for batch in noted])
+            means = mean_over_ranks(rows.mean(0)).unbind()
+            self.log_dict({f"train/{name}": value for name, value in zip(noted[0], means, strict=True)})
 
     def on_fit_start(self) -> None:
         """Say how large the model is."""

@@ -91,8 +91,7 @@ class EvaluatorTask(TextTask):
         motions, texts = (gather_over_ranks(embeddings) for embeddings in self.embed(batch))
         labels = gather_over_ranks(caption_labels(batch.captions).to(self.device))
         loss = info_nce(motions, texts, labels, self.temperature)
-        self.log("train/loss", loss.detach(), batch_size=len(batch))
-        self.log("loss", loss.detach(), prog_bar=True, logger=False)
+        self.note({"loss": loss})
         return loss
 
     def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:

@@ -94,9 +94,9 @@ class TextTask(MotionTask, ABC):
         return features
 
     def text_with(self, state: dict[str, Tensor]) -> TextEncoder:
-        """Return the text encoder with its weights in this module's `state`; a frozen one as it is."""
+        """Return the text encoder with its weights in this module's `state`, in float32; a frozen one as it is."""
         if self.text_encoder.frozen:
             return self.text_encoder
-        encoder = deepcopy(self.text_encoder)
+        encoder = deepcopy(self.text_encoder).float()
         encoder.load_state_dict(under("text_encoder.", state))
         return encoder

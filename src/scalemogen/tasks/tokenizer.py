@@ -142,10 +142,7 @@ class TokenizerTask(MotionTask):
         kept = keep.tolist()
         output = self.tokenizer(batch.features, batch.lengths, kept)
         losses = self.losses(batch, output, kept)
-        self.log_dict(
-            {f"train/{name}": value.detach() for name, value in losses.items()}, batch_size=len(batch), prog_bar=False
-        )
-        self.log("loss", losses["loss"].detach(), prog_bar=True, logger=False)
+        self.note(losses)
         return losses["loss"]
 
     def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:

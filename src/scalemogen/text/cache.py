@@ -28,7 +28,7 @@ from tqdm import tqdm
 from scalemogen.arrays import ArrayFile
 from scalemogen.contracts import TextFeatures
 from scalemogen.errors import UserError
-from scalemogen.files import atomic_path, digest_bytes, flock
+from scalemogen.files import atomic_path, digest_bytes, lock
 from scalemogen.text.encoder import QUOTED, TextEncoder, printable
 
 SEGMENT = 4096  # captions a segment; what a killed build loses at most
@@ -157,8 +157,8 @@ class TextFeatureCache:
         """Keep other builds out; the lock of a killed process is free."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / "lock").open("w") as lock:
-                flock(lock.fileno(), self.folder)
+            with (self.folder / "lock").open("w") as held:
+                lock(held.fileno(), self.folder)
                 for leftover in self.folder.glob(".*.tmp"):
                     shutil.rmtree(leftover, ignore_errors=True)
                 yield

@@ -13,7 +13,8 @@ from torch import Tensor
 from scalemogen.errors import UserError
 from scalemogen.files import digest_bytes, digest_json
 from scalemogen.text.encoder import TextEncoder
-from scalemogen.text.vocabulary import END, PAD, count_pieces, encode_pieces, train_sentencepiece, unknown_words
+from scalemogen.text.stack import TextStack
+from scalemogen.text.vocabulary import count_pieces, encode_pieces, train_sentencepiece, unknown_words
 
 
 @final
@@ -70,24 +71,9 @@ class SmallTextEncoder(TextEncoder):
         self.vocab_size = vocab_size or (count_pieces(vocabulary) if vocabulary else 4000)
         self.dropout = dropout
         self._set_vocabulary(vocabulary)
-        from transformers import T5Config, T5EncoderModel  # takes seconds to import
-
-        settings = T5Config(
-            vocab_size=self.vocab_size,
-            d_model=width,
-            d_kv=width // heads,
-            d_ff=round(mlp_ratio * width),
-            num_layers=layers,
-            num_heads=heads,
-            dropout_rate=dropout,
-            feed_forward_proj="gated-gelu",
-            is_encoder_decoder=False,
-            use_cache=False,
-            pad_token_id=PAD,
-            eos_token_id=END,
+        self.stack = TextStack(
+            self.vocab_size, width=width, layers=layers, heads=heads, hidden=round(mlp_ratio * width), dropout=dropout
         )
-        # The stack alone: the model around it names the embedding twice, which safetensors refuses.
-        self.stack = T5EncoderModel(settings).encoder
 
     @property
     def vocabulary(self) -> bytes:
@@ -144,7 +130,7 @@ class SmallTextEncoder(TextEncoder):
 
     def encode(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return features (B, S, E), differentiable."""
-        features: Tensor = self.stack(input_ids=ids, attention_mask=mask).last_hidden_state
+        features: Tensor = self.stack(ids, mask)
         return features
 
     def get_extra_state(self) -> Tensor:

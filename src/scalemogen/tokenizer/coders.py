@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from scalemogen.skeletons import Skeleton
-from scalemogen.tokenizer.layers import JointLinear, ResidualBlock, SkeletalPool, SkeletalUnpool, keep_inside
+from scalemogen.tokenizer.layers import JointLinear, ResidualBlock, SkeletalPool, SkeletalUnpool, wide_linear
+from scalemogen.tokenizer.rows import Rows
 
 
 class JointChannels(nn.Module):
@@ -42,16 +43,16 @@ class JointChannels(nn.Module):
         self.register_buffer("place", place, persistent=False)
 
     def gather(self, features: Tensor) -> Tensor:
-        """Map (B, T, F) to (B, T, J, c), zero where a joint has fewer channels."""
-        return features[:, :, self.table] * self.present
+        """Map (R, F) to (J, R, c), zero where a joint has fewer channels."""
+        return (features.T[self.table] * self.present[..., None]).transpose(1, 2)
 
     def scatter(self, x: Tensor) -> Tensor:
-        """Map (B, T, J, c) to (B, T, F)."""
-        return x.flatten(2)[:, :, self.place]
+        """Map (J, R, c) to (R, F)."""
+        return x.transpose(0, 1).flatten(1)[:, self.place]
 
 
 class MotionEncoder(nn.Module):
-    """Features (B, T, F) to latent (B, T / 2^stages, G, C)."""
+    """Features (R, F) of frames to latent (G, R', C) of cells of 2^stages frames; rows as `Rows` lays them out."""
 
     def __init__(self, skeleton: Skeleton, channels: JointChannels, *, width: int, blocks: int, dropout: float) -> None:
         super().__init__()
@@ -65,20 +66,22 @@ class MotionEncoder(nn.Module):
             self.stages.append(nn.ModuleList(ResidualBlock(width, adjacency, dropout) for _ in range(blocks)))
             self.pools.append(SkeletalPool(groups, len(adjacency)))
 
-    def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
-        """Encode; T must be a multiple of 2^stages. `mask` (B, T), True = inside, None = all."""
+    def forward(self, features: Tensor, rows: Rows) -> Tensor:
+        """Encode; the rows between motions are zero in the result too."""
+        level = len(self.stages)
         x = self.embed_out(functional.gelu(self.embed_in(self.channels.gather(features))))
+        x = x.index_fill(1, rows.levels[level].gaps, 0.0)
         for stage, pool in zip(self.stages, self.pools, strict=True):
             assert isinstance(stage, nn.ModuleList)
             for block in stage:
-                x = block(x, mask)
-            x = pool(x, mask)
-            mask = None if mask is None else mask[:, ::2]
-        return keep_inside(x, mask)
+                x = block(x, rows.levels[level].gaps)
+            x = pool(x, rows, level)
+            level -= 1
+        return x
 
 
 class MotionDecoder(nn.Module):
-    """Latent (B, N, G, C) to features (B, N * 2^stages, F)."""
+    """Latent (G, R, C) of cells to features (R', F) of frames."""
 
     def __init__(self, skeleton: Skeleton, channels: JointChannels, *, width: int, blocks: int, dropout: float) -> None:
         super().__init__()
@@ -92,14 +95,13 @@ class MotionDecoder(nn.Module):
         self.head_in = JointLinear([width] * len(channels.counts), width, width)
         self.head_out = JointLinear([width] * len(channels.counts), width, channels.size)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Decode. `mask` (B, N), True = inside, None = all."""
-        for stage, unpool in zip(self.stages, self.unpools, strict=True):
+    def forward(self, x: Tensor, rows: Rows) -> Tensor:
+        """Decode; `x` is zero in the rows between motions, where the result means nothing."""
+        for level, (stage, unpool) in enumerate(zip(self.stages, self.unpools, strict=True), 1):
             assert isinstance(stage, nn.ModuleList)
-            x = unpool(x, mask)
-            mask = None if mask is None else mask.repeat_interleave(2, 1)
+            x = unpool(x, rows, level - 1)
             for block in stage:
-                x = block(x, mask)
+                x = block(x, rows.levels[level].gaps)
         hidden = functional.gelu(self.head_in(x))
         with torch.autocast(x.device.type, enabled=False):
-            return self.channels.scatter(self.head_out(hidden.float()))
+            return self.channels.scatter(wide_linear(self.head_out, hidden))

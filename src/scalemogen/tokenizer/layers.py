@@ -1,25 +1,24 @@
-"""Skeletal-temporal layers: tensors are (B, T, J, C), masks (B, T) with True = inside the motion.
+"""Skeletal-temporal layers: tensors are (J, R, C), joints, rows and channels.
 
-Every layer that looks at neighbouring frames sees zeros (or, when interpolating, the motion's own end) outside the
-motion, so that a padded batch gives the same numbers as each motion alone.
+The rows hold motions of any lengths one behind another with a row of zeros between them (`Rows`), so that a layer that
+looks at neighbouring frames sees zeros outside a motion, and nothing outside the motions is computed. Every layer here
+keeps the rows between motions at zero. With the joints in front, what mixes joints, or has weights for each joint, is
+one matrix product, and a shift in time is a view.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from einops import einsum, rearrange, reduce
 from torch import Tensor, nn
 from torch.nn import functional
 
+from scalemogen.tokenizer.rows import Rows
+
 EPSILON = 1e-6
-
-
-def keep_inside(x: Tensor, mask: Tensor | None) -> Tensor:
-    """Zero (B, T, J, C) outside the motion; `mask` None keeps all."""
-    return x if mask is None else x * mask[:, :, None, None]
 
 
 def _autocast(x: Tensor) -> Tensor:
@@ -28,8 +27,22 @@ def _autocast(x: Tensor) -> Tensor:
     return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x
 
 
+def mix_joints(matrix: Tensor, x: Tensor) -> Tensor:
+    """Return (nodes, R, C), node by node the sum of the joints (J, R, C) weighted by `matrix` (nodes, J)."""
+    return torch.mm(matrix.to(x.dtype), x.flatten(1)).view(len(matrix), *x.shape[1:])
+
+
+def wide_linear(layer: nn.Linear | JointLinear, x: Tensor) -> Tensor:
+    """Return layer(x) computed in float32 at least, whatever the type of its weights."""
+    wide = torch.promote_types(x.dtype, torch.float32)
+    weight, bias = layer.weight.to(wide), layer.bias.to(wide)
+    if isinstance(layer, JointLinear):
+        return torch.baddbmm(bias[:, None], x.to(wide), weight)
+    return functional.linear(x.to(wide), weight, bias)
+
+
 class JointLinear(nn.Module):
-    """A linear map of its own for every joint: (B, T, J, inputs) to (B, T, J, outputs).
+    """A linear map of its own for every joint: (J, R, inputs) to (J, R, outputs).
 
     Weights are (J, inputs, outputs). `fan_in` gives each joint's true number of inputs for the initial range, where
     joints with fewer channels are padded with zeros.
@@ -42,14 +55,57 @@ class JointLinear(nn.Module):
         self.bias = nn.Parameter((torch.rand(len(fan_in), outputs) * 2 - 1) * bound[:, 0])
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, T, J, inputs) to (B, T, J, outputs)."""
-        return einsum(x, self.weight, "b t j c, j c d -> b t j d") + self.bias
+        """Map (J, R, inputs) to (J, R, outputs); rows between motions become the bias."""
+        return torch.baddbmm(self.bias[:, None], x, self.weight)
+
+
+class _GeluConv(torch.autograd.Function):
+    """conv(gelu(x)) of `SkeletalTemporalConv`, whose backward pass keeps `x` alone.
+
+    The four taps are four matrix products on shifted views of one tensor, added up in place: plain autograd would copy
+    the input once a tap, and once more for every gradient. Rows between motions are zero in `x`, in the result and in
+    the gradient with respect to `x`; their gradient must be zero when it comes, as that of a constant is.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, neighbours: Tensor, gaps: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight, neighbours, gaps)
+        with torch.autocast(x.device.type, enabled=False):
+            hidden = functional.gelu(x)
+            flat, mixed = hidden.flatten(0, 1), mix_joints(neighbours, hidden).flatten(0, 1)
+            y = torch.empty_like(x)
+            inner = y.flatten(0, 1)[1:-1]
+            torch.addmm(bias, flat[:-2], weight[0], out=inner)
+            for tap, part in ((1, flat[1:-1]), (2, flat[2:]), (3, mixed[1:-1])):
+                inner.addmm_(part, weight[tap])
+            return y.index_fill_(1, gaps, 0.0)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, neighbours, gaps = ctx.saved_tensors
+        grad = grads[0].contiguous()
+        with torch.autocast(x.device.type, enabled=False):
+            flat, mixed = grad.flatten(0, 1), mix_joints(neighbours.T, grad).flatten(0, 1)
+            hidden = functional.gelu(x).flatten(0, 1)
+            inner = flat[1:-1]
+            of_weight = torch.empty_like(weight)
+            for tap, part in ((0, hidden[:-2]), (1, hidden[1:-1]), (2, hidden[2:])):
+                torch.mm(part.T, inner, out=of_weight[tap])
+            torch.mm(hidden.T, mixed, out=of_weight[3])
+            of_hidden = torch.zeros_like(x)
+            target = of_hidden.flatten(0, 1)[1:-1]
+            torch.mm(flat[2:], weight[0].T, out=target)
+            for tap, part in ((1, inner), (2, flat[:-2]), (3, mixed[1:-1])):
+                target.addmm_(part, weight[tap].T)
+            of_x = torch.ops.aten.gelu_backward(of_hidden, x).index_fill_(1, gaps, 0.0)
+        return of_x, of_weight, inner.sum(0), None, None
 
 
 class SkeletalTemporalConv(nn.Module):
-    """Graph convolution over bone neighbours plus temporal convolution of size 3 (paper_facts section 3).
+    """Exact GELU, then graph convolution over bone neighbours plus temporal convolution of size 3 (paper_facts 3).
 
-    y_j(t) = W_- x_j(t-1) + W_0 x_j(t) + W_+ x_j(t+1) + W_n mean over the neighbours i of j of x_i(t) + b
+    With h = gelu(x):
+    y_j(t) = W_- h_j(t-1) + W_0 h_j(t) + W_+ h_j(t+1) + W_n mean over the neighbours i of j of h_i(t) + b
 
     where the mean includes j itself and divides by (degree + 1e-6). Differs from the reference in the parametrisation
     only: there, W_0 is the sum of two matrices and b the sum of three vectors.
@@ -70,13 +126,12 @@ class SkeletalTemporalConv(nn.Module):
         self.weight = nn.Parameter((torch.rand(4, width, width) * 2 - 1) * bound)  # (before, now, after, neighbours)
         self.bias = nn.Parameter((torch.rand(width) * 2 - 1) * math.hypot(temporal, own * math.sqrt(2)))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, T, J, C), zero outside the motion, to (B, T, J, C)."""
-        around = functional.pad(x, (0, 0, 0, 0, 1, 1))
-        frames = x.shape[1]
-        mixed = torch.matmul(self.neighbours, x)
-        stacked = torch.cat([around[:, :frames], x, around[:, 2:], mixed], -1)
-        return functional.linear(stacked, rearrange(self.weight, "tap i o -> o (tap i)"), self.bias)
+    def forward(self, x: Tensor, gaps: Tensor) -> Tensor:
+        """Map (J, R, C), zero in the rows `gaps`, to (J, R, C), zero there too."""
+        x = _autocast(x).contiguous()
+        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
+        y: Tensor = _GeluConv.apply(x, weight, bias, self.neighbours, gaps)  # type: ignore[no-untyped-call]
+        return y
 
 
 class ResidualBlock(nn.Module):
@@ -88,11 +143,9 @@ class ResidualBlock(nn.Module):
         self.second = SkeletalTemporalConv(width, adjacency)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Map (B, T, J, C) to the same shape; `mask` (B, T)."""
-        hidden = self.first(functional.gelu(keep_inside(_autocast(x), mask)))
-        hidden = self.second(functional.gelu(keep_inside(hidden, mask)))
-        result: Tensor = x + self.dropout(hidden)
+    def forward(self, x: Tensor, gaps: Tensor) -> Tensor:
+        """Map (J, R, C) to the same shape; `gaps` are the rows between motions."""
+        result: Tensor = x + self.dropout(self.second(self.first(x, gaps), gaps))
         return result
 
 
@@ -125,16 +178,15 @@ class SkeletalPool(nn.Module):
         exponent = self.weight.new_zeros(self.shape).index_put(index, (self.weight - top).exp())
         return exponent / (exponent.sum(1, keepdim=True) + EPSILON)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Map (B, T, J, C) to (B, T / 2, nodes, C); `mask` (B, T)."""
-        pooled = torch.matmul(self.matrix(), keep_inside(x, mask))
-        return reduce(pooled, "b (t pair) j c -> b t j c", "mean", pair=2)
+    def forward(self, x: Tensor, rows: Rows, level: int) -> Tensor:
+        """Map (J, R, C) of a level of rows to (nodes, R', C) of the next coarser one."""
+        return rows.halve(mix_joints(self.matrix(), x), level)
 
 
 class SkeletalUnpool(nn.Module):
     """Spread coarser nodes over joints with learned non-negative weights, then interpolate time by 2.
 
-    Half-pixel centres; beyond either end of the motion the end itself is repeated.
+    See `Rows.double` for the latter.
 
     Args:
         groups: member joints of every coarser node (the initial weights).
@@ -148,13 +200,6 @@ class SkeletalUnpool(nn.Module):
             weight[list(group), node] = 1.0
         self.weight = nn.Parameter(weight / weight.sum(1, keepdim=True).clamp(min=1.0))
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Map (B, T, nodes, C) to (B, 2 T, J, C); `mask` (B, T)."""
-        x = keep_inside(torch.matmul(functional.relu(self.weight), x), mask)
-        before = torch.cat([x[:, :1], x[:, :-1]], 1)
-        after = torch.cat([x[:, 1:], x[:, -1:]], 1)
-        if mask is not None:
-            has_after = functional.pad(mask[:, 1:], (0, 1), value=False)
-            after = torch.where(has_after[:, :, None, None], after, x)
-        early, late = 0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after
-        return rearrange([early, late], "pair b t j c -> b (t pair) j c")
+    def forward(self, x: Tensor, rows: Rows, level: int) -> Tensor:
+        """Map (nodes, R, C) of a level of rows to (J, R', C) of the next finer one."""
+        return mix_joints(functional.relu(self.weight), rows.double(x, level))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +16,12 @@ from scalemogen.motion import get_layout
 from scalemogen.scales import Pyramid, Quantised
 from scalemogen.skeletons import Skeleton
 from scalemogen.tokenizer.coders import JointChannels, MotionDecoder, MotionEncoder
+from scalemogen.tokenizer.layers import wide_linear
+from scalemogen.tokenizer.rows import Rows
 
-FEW = 4
-"""Motions that a CPU encodes or decodes at a time where there are no gradients: more of them do not fit its caches."""
+MOST_ACTIVATIONS = 2_000_000
+"""Numbers of the widest layer that a CPU computes at a time where there are no gradients, but whole motions: more do
+not stay in its caches."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +72,12 @@ class MotionTokenizer(nn.Module):
         self.reference = reference
         channels = JointChannels(get_layout(spec.layout).channels(skeleton))
         self.features = sum(channels.counts)
+        self.stages = len(skeleton.pools)
         self.encoder = MotionEncoder(skeleton, channels, width=width, blocks=blocks, dropout=dropout)
         self.project_in = nn.Linear(width, spec.bits)
         self.project_out = nn.Linear(spec.bits, width)
         self.decoder = MotionDecoder(skeleton, channels, width=width, blocks=blocks, dropout=dropout)
         self.pyramid = Pyramid(spec, padding="reference" if reference else "zero")
-
-    def grid(self, lengths: Tensor) -> int:
-        """Return the latent cells that a batch is computed on: those of its longest motion."""
-        longest = int(self.pyramid.cells(lengths).max())
-        return self.spec.cells if self.reference else longest
 
     def encode(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Map normalised features (B, T, F) to the projected latent (B, N, G, D), zero outside the motions.
@@ -89,21 +89,23 @@ class MotionTokenizer(nn.Module):
             raise UserError(f"features of width {features.shape[-1]}; layout {self.spec.layout} has {self.features}")
         if int(lengths.max()) > features.shape[1]:
             raise UserError(f"a length of {int(lengths.max())} frames, but only {features.shape[1]} frames given")
-        cells = self.grid(lengths)
+        counts = self.pyramid.cells(lengths).tolist()
+        if self.reference:
+            counts = [self.spec.cells] * len(counts)
+        cells = max(counts)
         frames = cells * self.spec.frames_per_cell
         features = functional.pad(features[:, :frames], (0, 0, 0, max(0, frames - features.shape[1])))
-        if self.reference:
-            return self._project_in(_few_at_a_time(self.encoder, features, None))
-        inside = length_mask(lengths, frames)
-        features = features * inside[:, :, None]
-        cell_mask = self.pyramid.latent_mask(lengths, cells)
-        frame_mask = cell_mask.repeat_interleave(self.spec.frames_per_cell, 1)
-        return self._project_in(_few_at_a_time(self.encoder, features, frame_mask)) * cell_mask[:, :, None, None]
+        if not self.reference:
+            features = features * length_mask(lengths, frames)[:, :, None]
+        parts = [self._encode(features[some], counts[some], cells) for some in self._portions(counts, features.device)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def _project_in(self, x: Tensor) -> Tensor:
+    def _encode(self, features: Tensor, counts: list[int], cells: int) -> Tensor:
+        rows = Rows(counts, self.stages, features.device)
+        x = self.encoder(rows.pack(features, self.stages), rows)
         with torch.autocast(x.device.type, enabled=False):
-            z: Tensor = self.project_in(x.float())
-            return z
+            z = wide_linear(self.project_in, x)
+        return rows.unpack(z.transpose(0, 1), 0, cells)
 
     def decode(self, latent: Tensor, lengths: Tensor) -> Tensor:
         """Map the quantised latent (B, N, G, D) to normalised features (B, N * frames_per_cell, F).
@@ -111,14 +113,32 @@ class MotionTokenizer(nn.Module):
         Frames outside a motion are zero (the reference leaves them as they come).
         """
         cells = latent.shape[1]
-        x = self.project_out(latent)
+        counts = [cells] * len(latent) if self.reference else self.pyramid.cells(lengths).tolist()
+        x = self.project_out(latent.to(self.project_out.weight.dtype))
         if self.reference:
-            inside = length_mask(lengths // self.spec.frames_per_cell, cells)
-            return _few_at_a_time(self.decoder, x * inside[:, :, None, None], None)
-        inside = self.pyramid.latent_mask(lengths, cells)
-        features = _few_at_a_time(self.decoder, x * inside[:, :, None, None], inside)
-        frames = length_mask(lengths, features.shape[1])
-        return features * frames[:, :, None]
+            x = x * length_mask(lengths // self.spec.frames_per_cell, cells)[:, :, None, None]
+        parts = [self._decode(x[some], counts[some], cells) for some in self._portions(counts, x.device)]
+        features = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return features if self.reference else features * length_mask(lengths, features.shape[1])[:, :, None]
+
+    def _decode(self, x: Tensor, counts: list[int], cells: int) -> Tensor:
+        rows = Rows(counts, self.stages, x.device)
+        features = self.decoder(rows.pack(x, 0).transpose(0, 1).contiguous(), rows)
+        return rows.unpack(features, self.stages, cells * self.spec.frames_per_cell)
+
+    def _portions(self, counts: list[int], device: torch.device) -> list[slice]:
+        """Return the motions to compute at a time: all of them, but on a CPU without gradients what its caches hold."""
+        if torch.is_grad_enabled() or device.type != "cpu":
+            return [slice(None)]
+        of_cell = self.spec.frames_per_cell * len(self.encoder.channels.counts) * self.project_in.in_features
+        most = MOST_ACTIVATIONS // of_cell
+        cuts, cells = [0], 0
+        for motion, count in enumerate(counts):
+            if cells and cells + count > most:
+                cuts.append(motion)
+                cells = 0
+            cells += count
+        return [slice(*pair) for pair in pairwise([*cuts, len(counts)])]
 
     def tokenise(self, features: Tensor, lengths: Tensor) -> TokenMaps:
         """Map normalised features (B, T, F) to the bits of every scale."""
@@ -135,13 +155,3 @@ class MotionTokenizer(nn.Module):
         decoded = self.decode(quantised.sums[-1], lengths)
         decoded = functional.pad(decoded[:, :frames], (0, 0, 0, max(0, frames - decoded.shape[1])))
         return TokenizerOutput(decoded, quantised)
-
-
-def _few_at_a_time(network: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
-    """Return network(x, mask); on a CPU and without gradients FEW motions at a time, which gives the same numbers."""
-    if torch.is_grad_enabled() or x.device.type != "cpu" or len(x) <= FEW:
-        result: Tensor = network(x, mask)
-        return result
-    parts = torch.split(x, FEW)
-    masks = [None] * len(parts) if mask is None else torch.split(mask, FEW)
-    return torch.cat([network(part, inside) for part, inside in zip(parts, masks, strict=True)])

@@ -8,7 +8,8 @@ import torch
 
 from helpers.toy_ar import toy_spec
 from scalemogen.ar.blocks import drop_path, hidden_width
-from scalemogen.ar.layout import build_layout, rotary_table, rotate
+from scalemogen.ar.fused import turn
+from scalemogen.ar.layout import build_layout, rotary_table
 from scalemogen.scales import Pyramid
 
 CPU = torch.device("cpu")
@@ -50,7 +51,7 @@ def test_cropping_keeps_the_positions() -> None:
 def test_rotation_of_neighbouring_pairs() -> None:
     """Position 2 in time turns pair 0 by 2 rad and pair 1 by 0.02 rad; group 3 turns pairs 2 and 3."""
     rotary = rotary_table(torch.tensor([[2.0, 3.0]]), 8)
-    turned = rotate(torch.tensor([[1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0]]), rotary)
+    turned = turn(torch.tensor([1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0])[None, None, None], rotary)[0, :, 0]
     by_hand = [
         *(math.cos(2.0), math.sin(2.0), math.cos(0.02), math.sin(0.02)),
         *(math.cos(3.0), math.sin(3.0), -math.sin(0.03), math.cos(0.03)),

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
 from helpers.training import QUIET, Losses, options
-from scalemogen.callbacks import EMA, SampleMotions, Throughput
+from scalemogen.callbacks import EMA, SampleMotions, Threads, Throughput
 from scalemogen.cli.stages import make_cli, quiet_libraries
 from scalemogen.errors import UserError
 
@@ -56,6 +56,6 @@ def losses(folder: Path, callbacks: list[Callback]) -> Tensor:
 def test_callbacks_can_be_removed_without_changing_a_loss(tmp_path: Path) -> None:
     plain = losses(tmp_path, [])
     assert len(set(plain.tolist())) == 4
-    watched = losses(tmp_path, [EMA(0.9), SampleMotions(every=1, count=1), Throughput()])
+    watched = losses(tmp_path, [EMA(0.9), SampleMotions(every=1, count=1), Threads(), Throughput()])
     assert torch.equal(watched, plain)
     assert list((tmp_path / "samples").glob("*.gif"))

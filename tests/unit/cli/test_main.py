@@ -21,7 +21,8 @@ from scalemogen.files import atomic_path
 
 @pytest.fixture
 def fake_command(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
-    """Put a module in the place of `scalemogen generate`."""
+    """Put modules in the place of `scalemogen generate`."""
+    arguments = types.ModuleType("scalemogen.cli.arguments.generate")
     command = types.ModuleType("scalemogen.cli.generate")
 
     def build_parser() -> argparse.ArgumentParser:
@@ -29,9 +30,10 @@ def fake_command(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
         parser.add_argument("--seconds", type=float, required=True)
         return parser
 
-    command.build_parser = build_parser  # type: ignore[attr-defined]
+    arguments.build_parser = build_parser  # type: ignore[attr-defined]
     command.run = lambda args: 0  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "scalemogen.cli.generate", command)
+    monkeypatch.setitem(sys.modules, arguments.__name__, arguments)
+    monkeypatch.setitem(sys.modules, command.__name__, command)
     return command
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from helpers.stores import write_store, write_takes
-from scalemogen.cli.data import build_parser
+from scalemogen.cli.arguments.data import build_parser
 from scalemogen.cli.main import main
 from scalemogen.data_modules import MotionStore
 from scalemogen.data_modules.published import READERS

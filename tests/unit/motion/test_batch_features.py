@@ -11,7 +11,7 @@ import torch
 
 from helpers.clip_features import clip_features
 from helpers.slow_features import published
-from scalemogen.cli.bench_data import joints
+from scalemogen.benchmarks.stores import joints
 from scalemogen.motion import get_layout
 from scalemogen.skeletons import get_skeleton
 

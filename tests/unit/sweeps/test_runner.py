@@ -38,19 +38,21 @@ def test_runs_go_side_by_side_and_fail_alone(tmp_path: Path) -> None:
         job(tmp_path, "right", SCORE + meet.format("'right'", "'left'")),
         job(tmp_path, "broken", "print('bar 10%\\rbar 20%'); raise SystemExit('no such thing')"),
         job(tmp_path, "silent", "pass"),
+        job(tmp_path, "stopped", SCORE + "raise SystemExit(143)"),
         job(tmp_path, "killed", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"),
     ]
     with only_sweep_in(tmp_path) as lock:
         found = {outcome.digest: outcome for outcome in run_jobs(jobs, 2, lock)}
     assert {name: outcome.status for name, outcome in found.items()} == {
         **dict.fromkeys(("left", "right"), "done"),
-        **dict.fromkeys(("broken", "silent", "killed"), "failed"),
+        **dict.fromkeys(("broken", "silent", "stopped", "killed"), "failed"),
     }
     assert found["left"].figures == {"score": 2.0}
     assert found["broken"].message.splitlines() == ["bar 20%", "no such thing", "exit status 1"]
     assert "neither result.json nor metrics.csv" in found["silent"].message
+    assert "stopped by SIGTERM; the next sweep goes on with it" in found["stopped"].message
     assert "SIGKILL" in found["killed"].message
-    assert [kept_outcome(each) is not None for each in jobs] == [True, True, False, False, False]
+    assert [kept_outcome(each) is not None for each in jobs] == [True, True, False, False, False, False]
 
 
 def test_leaving_stops_what_runs(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -204,28 +203,37 @@ def test_a_tokenizer_of_other_data_is_refused(
     assert "no tokenizer trained on data synthetic" in message
 
 
-@pytest.fixture
-def _ctrl_c() -> Iterator[None]:
-    """Lightning leaves SIGINT ignored when it has handled one."""
-    handler = signal.getsignal(signal.SIGINT)
-    yield
-    signal.signal(signal.SIGINT, handler)
-
-
-@pytest.mark.usefixtures("_ctrl_c")
-def test_an_interrupted_run_leaves_a_model(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = base / "interrupted"
-    watcher = ["--trainer.callbacks=helpers.training.InterruptAt", "--trainer.callbacks.init_args.step=3"]
-    arguments = [*options("tokenizer", base / "data"), *QUIET, f"--run={folder}", *watcher]
-    assert main(["tokenizer", "fit", *arguments]) == 130
-    assert capsys.readouterr().out.splitlines()[-1] == f"model: {folder / 'model'}"
-    assert load_folder(folder / "model").description["provenance"]["steps"] == 2
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_run_that_is_asked_to_stop_does_so_after_the_step(
+    number: signal.Signals, base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With Lightning alone SIGTERM leaves with status 0, no checkpoint and no word."""
+    folder = base / f"stopped-by-{number.name}"
+    watcher = ["--trainer.callbacks=helpers.training.SignalAt", "--trainer.callbacks.init_args.step=3"]
+    watcher += [f"--trainer.callbacks.init_args.number={int(number)}"]
+    arguments = [*options("tokenizer", base / "data"), *QUIET, f"--run={folder}"]
+    handler = signal.getsignal(number)
+    assert main(["tokenizer", "fit", *arguments, *watcher]) == 128 + number
+    assert signal.getsignal(number) == handler
+    last = folder / "checkpoints" / "last.ckpt"
+    assert read(last)["global_step"] == 3
+    said = capsys.readouterr().out.splitlines()
+    resume = f"the same command with --run {folder} --resume goes on"
+    assert said[-1] == f"stopped by {number.name} after 3 steps: {last} is whole; {resume}"
+    # Ctrl-C is a user, who may want the model; the others make room, and may be killed soon.
+    assert (folder / "model").is_dir() == (number == signal.SIGINT)
+    if number == signal.SIGINT:
+        assert said[-2] == f"model: {folder / 'model'}"
+        assert load_folder(folder / "model").description["provenance"]["steps"] == 2
+    assert main(["tokenizer", "fit", *arguments, "--resume", "--trainer.max_steps=4"]) == 0
+    assert f"resume: {last} (3 steps)" in capsys.readouterr().out.splitlines()
+    assert read(last)["global_step"] == 4
 
 
 def test_a_killed_run_leaves_a_checkpoint_to_go_on_from(base: Path) -> None:
     folder, last = base / "killed", base / "killed" / "checkpoints" / "last.ckpt"
     Synthetic(clips=30, root=str(base / "data")).prepare_data()
-    arguments = [*options("tokenizer", base / "data"), *QUIET, f"--run={folder}"]
+    arguments = [*options("tokenizer", base / "data"), *QUIET, f"--run={folder}", "--checkpoint.every_n_train_steps=2"]
     child = multiprocessing.get_context("fork").Process(target=main, args=(["tokenizer", "fit", *arguments],))
     child.start()
     while not last.exists():

@@ -16,8 +16,7 @@ from scalemogen.tokenizer import (
     quantiser_loss,
     reconstruction_losses,
 )
-from scalemogen.tokenizer.layers import SkeletalPool, SkeletalTemporalConv, SkeletalUnpool
-from scalemogen.tokenizer.tokenizer import FEW
+from scalemogen.tokenizer.rows import Rows
 
 
 @torch.no_grad()
@@ -34,22 +33,32 @@ def test_a_motion_alone_and_in_a_padded_batch_agree() -> None:
 
 
 @pytest.mark.parametrize("reference", [False, True])
-def test_few_motions_at_a_time_only_without_gradients(reference: bool) -> None:
+def test_few_motions_at_a_time_only_without_gradients(reference: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     toy = make_tokenizer()
     tokenizer = MotionTokenizer(toy.spec, SKELETON, width=11, blocks=1, dropout=0.0, reference=reference)
-    sizes: list[int] = []
+    monkeypatch.setattr("scalemogen.tokenizer.tokenizer.MOST_ACTIVATIONS", 50 * 4 * 22 * 11)
+    portions: list[list[int]] = []
     for network in (tokenizer.encoder, tokenizer.decoder):
-        network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+        network.register_forward_pre_hook(lambda _, inputs: portions.append(cells_of(inputs[1])))
     features, lengths = make_features(
         [29, 52, 3, 17, 41, 8, 11, 36, 23, 5, 47, 19, 31, 13, 44, 26, 7, 38, 2], frames=52
     )
     latent = tokenizer.encode(features, lengths)
     decoded = tokenizer.decode(latent, lengths)
-    assert sizes == [19, 19]
+    assert [len(portion) for portion in portions] == [19, 19]
     with torch.no_grad():
         torch.testing.assert_close(tokenizer.encode(features, lengths), latent)
         torch.testing.assert_close(tokenizer.decode(latent, lengths), decoded)
-    assert sizes[2:] == [*[FEW] * 4, 19 - 4 * FEW] * 2
+    halves = portions[2 : 2 + len(portions[2:]) // 2], portions[2 + len(portions[2:]) // 2 :]
+    for half, whole in zip(halves, portions[:2], strict=True):
+        assert len(half) > 1
+        assert [cells for portion in half for cells in portion] == whole  # no motion left out, none twice
+        assert all(sum(portion) <= 50 for portion in half)
+
+
+def cells_of(rows: Rows) -> list[int]:
+    """Return the latent cells of each motion."""
+    return torch.bincount(rows.levels[0].clips).tolist()
 
 
 @torch.no_grad()
@@ -95,29 +104,6 @@ def test_every_parameter_gets_a_gradient() -> None:
     for name, parameter in tokenizer.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
-
-
-def test_convolution_by_hand() -> None:
-    conv = SkeletalTemporalConv(1, [[1, 1], [1, 1]])
-    with torch.no_grad():
-        conv.weight.copy_(torch.tensor([1.0, 10.0, 100.0, 1000.0])[:, None, None])
-        conv.bias.fill_(0.5)
-    x = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])[None, :, :, None]
-    middle = 1.0 * 1 + 10.0 * 3 + 100.0 * 5 + 1000.0 * (3 + 4) / 2 + 0.5
-    first = 10.0 * 1 + 100.0 * 3 + 1000.0 * (1 + 2) / 2 + 0.5
-    out = conv(x)[0, :, :, 0]
-    assert out[1, 0].item() == pytest.approx(middle, rel=1e-5)
-    assert out[0, 0].item() == pytest.approx(first, rel=1e-5)
-
-
-def test_pooling_starts_as_a_mean_and_unpooling_as_a_copy() -> None:
-    pool = SkeletalPool(((0, 1), (1, 2)), 3)
-    x = torch.tensor([[1.0, 3.0, 5.0], [3.0, 5.0, 7.0]])[None, :, :, None]
-    torch.testing.assert_close(pool(x, None)[0, 0, :, 0], torch.tensor([3.0, 5.0]), atol=1e-4, rtol=0)
-    unpool = SkeletalUnpool(((0, 1), (1, 2)), 3)
-    y = unpool(torch.tensor([[0.0, 0.0], [4.0, 8.0]])[None, :, :, None], None)[0, :, :, 0]
-    torch.testing.assert_close(y[:, 0], torch.tensor([0.0, 1.0, 3.0, 4.0]))
-    torch.testing.assert_close(y[:, 1], torch.tensor([0.0, 1.5, 4.5, 6.0]))
 
 
 def test_path_losses_see_a_drift_that_features_hardly_show() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import islice
 from multiprocessing.queues import Queue
@@ -16,9 +19,8 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
-from torch.utils.flop_counter import FlopCounterMode
 
-from scalemogen.cli.bench import Figure, median_seconds
+from scalemogen.benchmarks.flops import TokenizerShape, total, with_backward
 from scalemogen.contracts import TokenSpec
 from scalemogen.data_modules import BucketSampler, Loading, MotionStore, Origin, Stored, StoreWriter, export_shards
 from scalemogen.data_modules.writer import TRAIN
@@ -26,7 +28,6 @@ from scalemogen.motion import get_layout
 from scalemogen.scales import scales_from_count
 from scalemogen.skeletons import get_skeleton
 from scalemogen.synthetic import generate_clip
-from scalemogen.tokenizer import MotionTokenizer
 
 PROCESSES = 4
 DENSE_CLIPS = 1500
@@ -35,11 +36,23 @@ DENSE_CLIPS = 1500
 BATCH, FRAMES = 64, 196
 """Clips of a batch and frames of the longest, in the paper's tokenizer recipe for HumanML3D."""
 
-COUNTED_FRAMES = 28
-"""Of the clip on which the arithmetic of a training step is counted; it grows with clips and frames."""
-
 WARM_BATCHES = 12
 CAPTION = "a person walks forward"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number.
+
+    Attributes:
+        name: what was measured.
+        value: the number.
+        unit: its unit.
+    """
+
+    name: str
+    value: float
+    unit: str
 
 
 def measure(clips: int, repeats: int) -> list[Figure]:
@@ -124,6 +137,17 @@ def _large(path: Path, repeats: int) -> list[Figure]:
     ]
 
 
+def median_seconds(work: Callable[[], object], repeats: int, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Return the median time of some calls by a clock, after one that does not count."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start = clock()
+        work()
+        times.append(clock() - start)
+    return statistics.median(times)
+
+
 def opened(path: Path, repeats: int) -> float:
     """Return the seconds that it takes to open a store."""
     return median_seconds(lambda: MotionStore.open(path), repeats)
@@ -148,8 +172,8 @@ def _loader(path: Path) -> list[Figure]:
 
 
 def _step() -> Figure:
-    """Count the arithmetic of a training step of the full-size tokenizer, forwards and backwards."""
-    skeleton, layout, cell = get_skeleton("humanml3d"), "humanml3d", 4
+    """Return the useful arithmetic of a training step of the full-size tokenizer, forwards and backwards."""
+    skeleton, cell = get_skeleton("humanml3d"), 4
     spec = TokenSpec(
         bits=24,
         scales=scales_from_count(11, FRAMES // cell, skeleton.chain("inner-to-outer")),
@@ -158,12 +182,10 @@ def _step() -> Figure:
         frames_per_cell=cell,
         skeleton=skeleton.name,
         skeleton_digest=skeleton.digest,
-        layout=layout,
+        layout="humanml3d",
     )
-    clip = torch.zeros(1, COUNTED_FRAMES, get_layout(layout).width(skeleton))
-    with FlopCounterMode(display=False) as counter:
-        MotionTokenizer(spec, skeleton)(clip, torch.tensor([COUNTED_FRAMES])).reconstruction.mean().backward()
-    operations = counter.get_total_flops() * BATCH * FRAMES / COUNTED_FRAMES
+    shape, cells = TokenizerShape(spec, skeleton, width=384, blocks=2), [spec.cells] * BATCH
+    operations = total(with_backward(shape.encoder(cells) + shape.decoder(cells)))
     what = f"arithmetic of a training step of the full-size tokenizer, {BATCH} clips of {FRAMES} frames"
     return Figure(what, operations / 1e12, "TFLOP")
 

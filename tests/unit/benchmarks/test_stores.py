@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scalemogen.cli import bench_data
-from scalemogen.cli.bench_data import bytes_read, generate_store, memory_of_data, opened
+from scalemogen.benchmarks import stores
+from scalemogen.benchmarks.stores import bytes_read, generate_store, memory_of_data, opened
 from scalemogen.cli.main import main
 from scalemogen.data_modules import Loading, MotionStore, Stored, check_store
 
@@ -19,7 +19,7 @@ def test_a_generated_store_is_a_store_like_any_other(tmp_path: Path) -> None:
     assert len(store) == 1200
     assert store.ids[7] == "0007"
     assert {len(store.clip(clip)) for clip in range(1200)} == set(range(40, 201))
-    assert store.captions(1199) == [bench_data.CAPTION]
+    assert store.captions(1199) == [stores.CAPTION]
     # Only the digest of its split is not what it was, since the first clip alone was written by the writer.
     assert [fault.reason for fault in check_store(store).faults] == ["changed content"]
 
@@ -35,14 +35,14 @@ def test_a_million_clips_open_in_under_a_second_and_are_shuffled_without_being_r
 
 @pytest.mark.slow
 def test_no_process_has_a_copy_of_the_store(tmp_path: Path) -> None:
-    generate_store(tmp_path / "s", bench_data.DENSE_CLIPS, noise=True)
+    generate_store(tmp_path / "s", stores.DENSE_CLIPS, noise=True)
     assert memory_of_data(tmp_path / "s", 4) < (tmp_path / "s" / "features.npy").stat().st_size / 2
 
 
 @pytest.mark.slow
 def test_the_command_prints_its_figures(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "data", "--clips", "1000", "--repeats", "1", "--json"]) == 0
-    figures = json.loads(capsys.readouterr().out)
+    assert main(["bench", "data", "--clips", "1000", "--repeats", "1", "--json", "-"]) == 0
+    figures = json.loads(capsys.readouterr().out)["figures"]
     assert len(figures) == 12
     assert all(figure["value"] >= 0 for figure in figures)
     (step,) = (figure["value"] for figure in figures if figure["unit"] == "TFLOP")
