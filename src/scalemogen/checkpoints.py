@@ -389,11 +389,11 @@ def _build(
         spec = TokenSpec.from_dict(description["spec"])
         sampling = _SAMPLING.validate_python(description["sampling"])
         arguments = checked_arguments(MotionTokenizer, description["tokenizer"], source, "spec", "skeleton")
-        require_room(lambda: MotionTokenizer(spec, facts.skeleton, **arguments), stored.get("tokenizer", 0), source)
+        require_room(arguments, stored.get("tokenizer", 0), source)
         tokenizer = MotionTokenizer(spec, facts.skeleton, **arguments)
         if description["ar"] is not None:
             wide = checked_arguments(NextScaleTransformer, description["ar"], source, "spec")
-            require_room(lambda: NextScaleTransformer(spec, **wide), stored.get("ar", 0), source)
+            require_room(wide, stored.get("ar", 0), source)
             ar = NextScaleTransformer(spec, **wide).eval()
     except UserError as error:
         if str(error).startswith(str(source)):

@@ -174,7 +174,9 @@ class TokenSpec:
         for name in ("skeleton", "skeleton_digest", "layout"):
             if not isinstance(value[name], str):
                 raise ValueError(f"{name} is {value[name]!r:.60}; a text is needed")
-        scales = tuple(Scale(int(d), tuple(tuple(int(p) for p in g) for g in groups)) for d, groups in value["scales"])
+        scales = tuple(
+            Scale(_whole(d), tuple(tuple(_whole(p) for p in g) for g in groups)) for d, groups in value["scales"]
+        )
         return cls(**{**value, "scales": scales})
 
     def require_equal(self, other: TokenSpec, this: str, that: str) -> None:
@@ -187,6 +189,12 @@ class TokenSpec:
         for key, value in mine.items():
             if value != theirs[key]:
                 raise UserError(f"{this} and {that} do not fit: {key} is {value} in one and {theirs[key]} in the other")
+
+
+def _whole(number: object) -> int:
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise ValueError(f"scales hold {number!r:.60}; whole numbers are needed")
+    return number
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -13,16 +13,12 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn.modules.module import (
-    register_module_buffer_registration_hook,
-    register_module_parameter_registration_hook,
-)
 
 from scalemogen.errors import UserError
 from scalemogen.files import digest_bytes
 
-MOST_FIXED = 1 << 27
-"""Values in the buffers of a network that are computed from its sizes, not stored: half a gigabyte."""
+LAYERS = ("depth", "blocks", "layers", "text_layers")
+"""Arguments that count layers, in any network here."""
 
 
 def save_state(state: Mapping[str, Tensor], path: Path) -> None:
@@ -94,46 +90,28 @@ def _checker(hint: Any) -> TypeAdapter[Any]:
     return TypeAdapter(hint, config=ConfigDict(strict=True, allow_inf_nan=False))
 
 
-def require_room(make: Callable[[], nn.Module], stored: int, source: str | Path) -> None:
-    """Refuse a description whose network does not fit the weights that are stored, before memory is taken for it.
+def require_room(arguments: Mapping[str, Any], stored: int, source: str | Path) -> None:
+    """Refuse constructor arguments that ask for more weights than are stored, before memory is taken for them.
 
-    The network is made without memory (on torch's "meta" device), and no further than until it has too many weights.
+    What every network here has at least is compared: a matrix of width by width in each layer, the matrices between its
+    width and that of the text, a row for each word of a prompt, and no other size larger than all weights together.
 
     Args:
-        make: makes the network.
+        arguments: by name, of the right types (`checked_arguments`).
         stored: number of values in its file of weights.
-        source: the file with the description, for messages.
+        source: the file with the arguments, for messages.
 
     Raises:
-        UserError: it would have more than twice the weights (some are registered under two names), or larger fixed
-            matrices than `MOST_FIXED`.
+        UserError: naming the arguments.
     """
-    held: dict[int, Tensor] = {}  # keeps them, so that no two have the same id
-    room = {"weights": 2 * stored + 1024, "fixed": MOST_FIXED}
-
-    def count(kind: str, tensor: Tensor | None) -> None:
-        if tensor is None or id(tensor) in held:
-            return
-        held[id(tensor)] = tensor
-        room[kind] -= tensor.numel()
-        if room[kind] < 0:
-            most = (
-                f"weights than the {stored} that are stored" if kind == "weights" else f"than {MOST_FIXED} fixed values"
-            )
-            raise UserError(f"{source} is damaged: its sizes ask for more {most}")
-
-    hooks = [
-        register_module_parameter_registration_hook(lambda module, name, tensor: count("weights", tensor)),
-        register_module_buffer_registration_hook(lambda module, name, tensor: count("fixed", tensor)),
-    ]
-    try:
-        with torch.device("meta"):
-            make()
-    except (ArithmeticError, RuntimeError, TypeError) as error:  # sizes that torch cannot even count
-        raise UserError(f"{source} is damaged: {type(error).__name__} {error}") from error
-    finally:
-        for hook in hooks:
-            hook.remove()
+    sizes = {name: value for name, value in arguments.items() if isinstance(value, int) and value > 0}
+    width, text, words = (sizes.get(name, 1) for name in ("width", "text_width", "text_max_tokens"))
+    layers = max(1, sum(sizes.get(name, 0) for name in LAYERS))
+    ratio = max(1.0, 0.5 * arguments.get("mlp_ratio", 0.0))  # hidden widths are rounded, down by less than half
+    least = max(layers * width * width * ratio, text * width, words * text, *sizes.values(), 1)
+    if least > max(stored, 1):
+        listed = ", ".join(f"{name} {value}" for name, value in sizes.items())
+        raise UserError(f"{source} is damaged: {listed} ask for more weights than the {stored} that are stored")
 
 
 def require_state(state: object, source: str | Path) -> Mapping[str, Tensor]:

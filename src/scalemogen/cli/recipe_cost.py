@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
@@ -178,7 +178,7 @@ def _still() -> Iterator[None]:
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        with quiet_libraries(), redirect_stdout(StringIO()):
+        with quiet_libraries(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

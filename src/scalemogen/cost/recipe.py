@@ -12,8 +12,9 @@ from scalemogen.checkpoints import Bundle
 from scalemogen.contracts import TokenSpec
 from scalemogen.cost.pretend import Pretence
 from scalemogen.cost.running import Memory, Settings, Training
-from scalemogen.cost.stand_ins import KnownData, Words, random_features, untrained
+from scalemogen.cost.stand_ins import KeptLatents, KnownData, Words, random_features, untrained
 from scalemogen.cost.tracker import frozen_networks
+from scalemogen.data_modules.writer import TRAIN
 from scalemogen.scales import Pyramid
 from scalemogen.tasks import ARTask, TokenizerTask
 from scalemogen.tasks.base import MotionTask
@@ -139,6 +140,9 @@ def build(
         if plan is None:
             raise ValueError("the ar stage stands on a tokenizer; give its plan")
         task._load_tokenizer = partial(_untrained, plan, data)  # type: ignore[method-assign]
+        if task.latents and data.alike:
+            latents: Any = KeptLatents(plan.spec, pretence)
+            task._caches[TRAIN] = latents
     if pretence is None:
         task.build(data)
         return

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from scalemogen.checkpoints import Bundle, describe
-from scalemogen.contracts import DataFacts, TextFeatures, TokenSpec
+from scalemogen.contracts import DataFacts, MotionBatch, TextFeatures, TokenSpec
 from scalemogen.cost.pretend import Pretence
 from scalemogen.data_modules import BVH, MotionDataModule, Synthetic
 from scalemogen.data_modules.dataset import random_crops
@@ -40,12 +40,23 @@ class KnownData:
         path: the store, None where there is none yet.
         longest: frames of the longest training batch.
         mean: mean frames of a training clip as trained on; None without a store.
+        alike: whether every epoch shows a clip alike, so that its latents are computed once for all of them.
     """
 
     facts: DataFacts
     path: Path | None
     longest: int
     mean: int | None
+    alike: bool = True
+
+    @property
+    def cutting(self) -> dict[str, int]:
+        """Return nothing: no clip is cut."""
+        return {}
+
+    def steady(self, split: str) -> Sequence[MotionBatch]:
+        """Return no clips."""
+        return []
 
     def captions(self, split: str) -> Sequence[str]:
         """Return one caption: vocabularies are not learned from it."""
@@ -65,7 +76,7 @@ def know(module: MotionDataModule) -> KnownData:
     frames = random_crops(module.store, TRAIN, loading.min_frames, loading.max_frames).frames
     if not len(frames):
         raise UserError(f"{path}: no training clip has {loading.min_frames} frames")
-    return KnownData(module.facts, path, int(frames.max()), round(float(frames.mean())))
+    return KnownData(module.facts, path, int(frames.max()), round(float(frames.mean())), not loading.speed)
 
 
 def assume(module: MotionDataModule) -> KnownData:
@@ -74,7 +85,7 @@ def assume(module: MotionDataModule) -> KnownData:
     Raises:
         UserError: they do not name a skeleton.
     """
-    return KnownData(_facts(module), None, module.loading.max_frames, None)
+    return KnownData(_facts(module), None, module.loading.max_frames, None, not module.loading.speed)
 
 
 def _store(module: MotionDataModule) -> Path | None:
@@ -175,6 +186,25 @@ class Words(TextChoice):
                 f"{', '.join(T5_WIDTHS)}"
             )
         return T5_WIDTHS[size]
+
+
+class KeptLatents:
+    """Stands for the latents of a frozen tokenizer that were computed before: without content, or random.
+
+    Args:
+        spec: of the tokenizer.
+        pretence: makes them; None makes random ones.
+    """
+
+    def __init__(self, spec: TokenSpec, pretence: Pretence | None) -> None:
+        self._spec = spec
+        self._pretence = pretence
+
+    def encode(self, batch: MotionBatch) -> Tensor:
+        """Return latents (B, N, G, D)."""
+        cells = -(-int(batch.lengths.max()) // self._spec.frames_per_cell)
+        size = (len(batch.lengths), cells, self._spec.parts, self._spec.bits)
+        return torch.randn(size) if self._pretence is None else self._pretence.empty(*size)
 
 
 def untrained(spec: TokenSpec, arguments: dict[str, Any], facts: DataFacts) -> Bundle:

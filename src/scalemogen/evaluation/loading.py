@@ -60,7 +60,7 @@ def _evaluator(
         facts = DataFacts.from_dict(description["facts"])
         own = checked_arguments(ContrastiveNetwork, description["evaluator"], source, "features", "text_width")
         sizes = {"features": len(facts.mean), "text_width": text.width, **own}
-        require_room(lambda: ContrastiveNetwork(**sizes), sum(tensor.numel() for tensor in state.values()), source)
+        require_room(sizes, sum(tensor.numel() for tensor in state.values()), source)
         network = ContrastiveNetwork(**sizes)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{source} is damaged: {type(error).__name__} {error}") from error

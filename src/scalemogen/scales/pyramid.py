@@ -26,6 +26,8 @@ from scalemogen.scales.resample import area_matrix, linear_matrix
 from scalemogen.scales.schedule import check_scales
 
 MIN_BITS, MAX_BITS = 4, 64
+MOST_VALUES = 1 << 27
+"""Of all resampling matrices together: half a gigabyte."""
 
 _Cells = TypeVar("_Cells", int, Tensor)
 
@@ -64,6 +66,8 @@ class Pyramid(nn.Module):
         check_scales(spec.scales, spec.cells, spec.parts)
         if not MIN_BITS <= spec.bits <= MAX_BITS:
             raise UserError(f"{spec.bits} bits a token; allowed are {MIN_BITS} to {MAX_BITS}")
+        if sum(3 * spec.cells * size for size, _ in spec.sizes) > MOST_VALUES:
+            raise UserError(f"{spec.cells} latent cells with {len(spec.scales)} scales ask for too large matrices")
         self.spec = spec
         self.padding = padding
         self._plain: list[bool] = []

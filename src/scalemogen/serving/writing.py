@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 import scalemogen.export  # registers its formats
+from scalemogen.files import lock
 from scalemogen.motion import Motion
 from scalemogen.motion.record import WRITERS
 
@@ -53,7 +54,7 @@ class Scratch:
         _remove_leftovers(Path(tempfile.gettempdir()))
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self._lock: IO[str] = (self.folder / LOCK).open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        lock(self._lock.fileno(), self.folder)
 
     def close(self) -> None:
         """Remove the folder."""
@@ -110,8 +111,8 @@ def _remove_leftovers(parent: Path) -> None:
         try:
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
                 continue
-            with (folder / LOCK).open() as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with (folder / LOCK).open() as held:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
         except OSError:  # in use, or gone meanwhile
             continue

@@ -11,7 +11,6 @@ no lock, and the processes of a machine share the pages. A segment of n captions
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import shutil
@@ -29,7 +28,7 @@ from tqdm import tqdm
 from scalemogen.arrays import ArrayFile
 from scalemogen.contracts import TextFeatures
 from scalemogen.errors import UserError
-from scalemogen.files import atomic_path, digest_bytes
+from scalemogen.files import atomic_path, digest_bytes, lock
 from scalemogen.text.encoder import QUOTED, TextEncoder, printable
 
 SEGMENT = 4096  # captions a segment; what a killed build loses at most
@@ -158,8 +157,8 @@ class TextFeatureCache:
         """Keep other builds out; the lock of a killed process is free."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / "lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with (self.folder / "lock").open("w") as held:
+                lock(held.fileno(), self.folder)
                 for leftover in self.folder.glob(".*.tmp"):
                     shutil.rmtree(leftover, ignore_errors=True)
                 yield

@@ -41,7 +41,7 @@ def build_text_encoder(
     encoder = TEXT_ENCODERS[kind]
     settings = checked_arguments(encoder, keywords, source)
     if stored is not None and not encoder.frozen:
-        require_room(lambda: encoder(**settings), stored(), source)
+        require_room(settings, stored(), source)
     return encoder(**settings)
 
 
