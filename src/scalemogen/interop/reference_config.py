@@ -133,7 +133,7 @@ def _merge(settings: dict[str, Any], more: Mapping[str, Any], path: Path, prefix
             if not isinstance(held, dict):
                 raise UserError(f"{path}: {name} is a group of settings here and a value elsewhere")
             _merge(held, value, path, f"{name}.")
-        elif name in {"data.name", "data.max_motion_length", "vq_name"} and settings.get(key, value) != value:
+        elif name in {"data.name", "data.max_motion_length", "vq_name"} and key in settings and settings[key] != value:
             raise UserError(f"{path}: {name} is {value!r}, in another file {settings[key]!r}: not one model's files")
         else:
             settings[key] = value

@@ -1,4 +1,4 @@
-"""Read damaged files: python -m helpers.fuzzing bvh --count 1000 --seed 0 (with tests and src on PYTHONPATH)."""
+"""Read damaged files: python -m helpers.fuzzing bvh=1000 npz=200 --seed 0 (with tests and src on PYTHONPATH)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 from types import FrameType
+from typing import Any
 
 import torch
 
@@ -49,7 +50,7 @@ def _late(number: int, frame: FrameType | None) -> None:
     raise Late(f"more than {SECONDS} seconds")
 
 
-def fuzz(kind: str, seed: int, count: int) -> dict[str, object]:
+def fuzz(kind: str, seed: int, count: int) -> dict[str, Any]:
     """Read `count` damaged inputs, those of the seeds from `seed` on, with bounds on time and memory.
 
     Returns:
@@ -99,18 +100,21 @@ def fuzz(kind: str, seed: int, count: int) -> dict[str, object]:
 
 
 def main() -> int:
-    """Read the arguments, fuzz, print one line of JSON; 1 = something failed."""
+    """Read the arguments, fuzz, print a line of JSON for each kind; 1 = something failed."""
     parser = argparse.ArgumentParser(prog="python -m helpers.fuzzing", description=__doc__)
-    parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("kinds", nargs="+", metavar="KIND=COUNT", help=f"KIND is one of {', '.join(KINDS)}")
+    parser.add_argument("--seed", type=int, default=0, help="of the first input of each kind; the others follow")
     args = parser.parse_args()
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    result = fuzz(args.kind, args.seed, args.count)
-    sys.stdout.write(json.dumps(result) + "\n")
-    return 1 if result["failed"] else 0
+    failed = 0
+    for kind, _, count in (word.partition("=") for word in args.kinds):
+        result = fuzz(kind, args.seed, int(count))
+        sys.stdout.write(json.dumps(result) + "\n")
+        sys.stdout.flush()
+        failed += len(result["failures"])
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
