@@ -12,6 +12,8 @@ EXTRAS ?= dev
 ARGS ?=
 TOKENIZER ?=
 
+AUDIT := pip-licenses==5.5.5 cyclonedx-bom==7.5.0 pip-audit==2.10.1 uv==0.13.9
+
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -20,7 +22,7 @@ SCALEMOGEN := $(BIN)/scalemogen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo train-tokenizer train-ar train-evaluator evaluate sweep smoke test test-slow test-parity golden stress bench docs lint types wheel clean
+.PHONY: help install demo train-tokenizer train-ar train-evaluator evaluate sweep smoke test test-slow test-parity golden stress bench docs lint types audit wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +94,18 @@ lint: $(READY) types ## ruff, types, layers and limits
 
 types: $(READY) ## mypy, strict
 	@$(BIN)/mypy
+
+audit: $(READY) ## licences, bill of materials, hashes and known vulnerabilities of the packages, into audit/ (needs PyPI)
+	@mkdir -p audit
+	@[ -x $(VENV)-audit/bin/uv ] || { $(PYTHON) -m venv $(VENV)-audit && $(VENV)-audit/bin/python -m pip install -q $(AUDIT); }
+	@$(VENV)-audit/bin/pip-licenses --python $(BIN)/python --format markdown --output-file audit/licences.md
+	@$(VENV)-audit/bin/cyclonedx-py environment $(BIN)/python --of JSON -o audit/sbom.json
+	@grep -v '^torch==' constraints.txt | $(VENV)-audit/bin/uv pip compile - -q --no-deps --generate-hashes --no-header \
+		--no-annotate -o audit/constraints-hashes.txt > /dev/null
+	@grep -o 'sha256:[0-9a-f]*' audit/constraints-hashes.txt > audit/hashes.txt
+	@if grep -o 'sha256:[0-9a-f]*' constraints-hashes.txt | grep -vxFf audit/hashes.txt; then \
+		echo 'make: the index has no files of these hashes of constraints-hashes.txt any more' >&2; exit 1; fi
+	@$(VENV)-audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip
 
 wheel: $(READY) ## dist/*.whl, from clean
 	@rm -rf build dist src/*.egg-info

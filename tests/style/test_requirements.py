@@ -56,6 +56,13 @@ def test_installed_versions_are_the_pinned_ones() -> None:
     assert not differing, report(differing)
 
 
+def test_every_pin_but_torch_has_hashes_of_its_version() -> None:
+    text = (ROOT / "constraints-hashes.txt").read_text()
+    found = dict(re.findall(r"^([\w.-]+)==(\S+) \\\n    --hash=sha256:[0-9a-f]{64}", text, flags=re.MULTILINE))
+    hashed = {canonicalize_name(name): version for name, version in found.items()}
+    assert hashed == {name: str(pin.specifier)[2:] for name, pin in PINS.items() if name != "torch"}
+
+
 def test_malicious_lightning_is_excluded_by_name() -> None:
     (lightning,) = [requirement for requirement in REQUIRED if requirement.name == "lightning"]
     assert {"!=2.6.2", "!=2.6.3"} <= {str(part) for part in lightning.specifier}

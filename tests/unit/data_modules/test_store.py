@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from helpers.stores import ORIGIN, WIDTH, random_features, write_store
-from scalemogen.data_modules import MotionStore, Origin, StoreWriter, check_store
+from scalemogen.data_modules import Loading, MotionStore, Origin, Stored, StoreWriter, check_store
 from scalemogen.data_modules.columns import ColumnWriter
 from scalemogen.errors import UserError
 from scalemogen.skeletons import get_skeleton
@@ -297,3 +297,17 @@ def test_moments_do_not_depend_on_the_clips_they_came_in(tmp_path: Path) -> None
         means.append(MotionStore.open(tmp_path / name).facts)
     torch.testing.assert_close(means[0].mean, means[1].mean)
     torch.testing.assert_close(means[0].std, means[1].std)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_store_that_is_cut_under_a_loader_is_named(workers: int, tmp_path: Path) -> None:
+    path = write_store(tmp_path / "store", {"train": [300] * 64}).path
+    loading = Loading(batch_size=2, workers=workers, max_frames=300)
+    batches = iter(Stored(str(path), loading=loading).train_dataloader())
+    next(batches)
+    os.truncate(path / "features.npy", 4096)
+    with pytest.raises(UserError) as caught:  # a memory map would end the process here
+        list(batches)
+    message = str(caught.value).rpartition("UserError: ")[2]  # after what torch says of the loading process
+    assert "features.npy: damaged, it has 4096 bytes" in message
+    assert "\n" not in str(caught.value)
