@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from scalemogen.tasks.text import TextTask
 
 WORDS = 32
 """Tokens of a caption, where nothing else is known."""
-FEW = (2, 4)
+FEW = (2, 3)
 """Clips in the batches that larger ones are worked out from."""
 
 
@@ -185,7 +185,7 @@ def estimate(
     pretence = Pretence()
     build(task, data, plan, pretence, words)
     training = prepare(task, data, settings, pretence)
-    training.run(torch.tensor([data.longest]))  # makes the optimiser's states
+    training.begin()
     step = _step(training, batch, data.longest)
     memory, checkpoint = training.memory(step.peak), training.checkpoint()
     mean = None if data.mean is None else _step(training, batch, data.mean).flops
@@ -214,15 +214,23 @@ def estimate(
 def _step(training: Training, batch: int, frames: int) -> Footprint:
     """Count a step on a batch of equally long clips; one of more than FEW[1] along the line through two small ones.
 
-    Every clip adds the same operations and activations. Code that works in blocks of fixed size would otherwise have
-    thousands of them followed one by one.
+    Every clip adds the same operations, and the same bytes to the peak of each phase: forward pass, every stretch of
+    the backward pass between two gradients, update. The largest of them is the peak of the step. Code that works in
+    blocks of fixed size would otherwise have thousands of them followed one by one.
     """
     few, more = FEW
     if batch <= more:
         return training.step(torch.full((batch,), frames))
-    first, second = (asdict(training.step(torch.full((size,), frames))) for size in FEW)
-    clips = (batch - few) / (more - few)
-    return Footprint(**{name: round(value + clips * (second[name] - value)) for name, value in first.items()})
+    first, second = (training.step(torch.full((size,), frames)) for size in FEW)
+
+    def along(low: int, high: int) -> int:
+        return round(low + (high - low) * (batch - few) / (more - few))
+
+    return Footprint(
+        flops=along(first.flops, second.flops),
+        calls=along(first.calls, second.calls),
+        peaks=tuple(along(low, high) for low, high in zip(first.peaks, second.peaks, strict=True)),
+    )
 
 
 def _tokens(spec: TokenSpec, data: KnownData, batch: int) -> Tokens:

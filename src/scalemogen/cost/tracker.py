@@ -38,12 +38,17 @@ class Footprint:
     Attributes:
         flops: floating point operations of matrix products, convolutions and attention; a multiply-add is two.
         calls: operators called, views among them.
-        peak: most bytes of tensors alive at once, those from before among them that were watched.
+        peaks: for each phase the most bytes of tensors alive at once, those from before among them that were watched.
     """
 
     flops: int
     calls: int
-    peak: int
+    peaks: tuple[int, ...]
+
+    @property
+    def peak(self) -> int:
+        """Most bytes alive at once."""
+        return max(self.peaks)
 
 
 class LiveMemory(TorchDispatchMode):
@@ -54,7 +59,8 @@ class LiveMemory(TorchDispatchMode):
     Attributes:
         calls: operators so far.
         live: bytes now.
-        peak: most bytes so far.
+        peak: most bytes in this phase.
+        peaks: of the phases before.
     """
 
     def __init__(self) -> None:
@@ -62,6 +68,7 @@ class LiveMemory(TorchDispatchMode):
         self.calls = 0
         self.live = 0
         self.peak = 0
+        self.peaks: tuple[int, ...] = ()
         self._known: dict[int, weakref.finalize[Any, Any]] = {}
 
     def watch(self, tensors: Iterable[Tensor]) -> int:
@@ -72,8 +79,14 @@ class LiveMemory(TorchDispatchMode):
         return self.live - before
 
     def start(self) -> None:
-        """Forget operators and peak, not what is alive."""
+        """Forget operators and phases, not what is alive."""
         self.calls = 0
+        self.peak = self.live
+        self.peaks = ()
+
+    def end_phase(self) -> None:
+        """Begin another phase, with a peak of its own."""
+        self.peaks += (self.peak,)
         self.peak = self.live
 
     def __torch_dispatch__(
@@ -114,7 +127,7 @@ def footprint(memory: LiveMemory, run: Callable[[], None]) -> Footprint:
     counter = FlopCounterMode(display=False, custom_mapping=ATTENTION)
     with memory, counter, KnownMasks():
         run()
-    return Footprint(flops=counter.get_total_flops(), calls=memory.calls, peak=memory.peak)
+    return Footprint(flops=counter.get_total_flops(), calls=memory.calls, peaks=(*memory.peaks, memory.peak))
 
 
 def tensors_of(module: nn.Module) -> list[Tensor]:

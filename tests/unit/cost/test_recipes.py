@@ -85,7 +85,7 @@ def test_small_recipes_cost_what_a_real_step_does(stage: str, name: str, precisi
     pretended, real = planned(stage, name, precision)
     cost, training = pretended(), real()
     lengths = torch.full((BATCH,), FRAMES)
-    training.step(lengths)
+    training.begin()
     with FlopCounterMode(display=False, custom_mapping=ATTENTION) as counter:
         training.run(lengths)
     assert cost.step_flops == pytest.approx(counter.get_total_flops(), rel=0.02)
@@ -123,7 +123,7 @@ def test_large_batches_cost_what_small_ones_say(stage: str) -> None:
     pretended, real = planned(stage, "demo", batch=large)
     cost, training = pretended(), real()
     lengths = torch.full((large,), FRAMES)
-    training.run(lengths)
+    training.begin()
     step = training.step(lengths)
     assert cost.step_flops == pytest.approx(step.flops, rel=0.001)
     assert cost.memory.total == pytest.approx(step.peak, rel=0.05)
