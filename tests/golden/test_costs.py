@@ -6,6 +6,7 @@ recipes, and not on the processor, its threads or its precision.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import pytest
@@ -18,11 +19,21 @@ from scalemogen.cost import Settings, assume, build, prepare
 from scalemogen.cost.pretend import Pretence
 
 SHORTEST = 40
+THREADS = 1
+"""Some code cuts its work into blocks by them, and so calls more operators."""
 TOLERANCE: dict[str, float | list[float]] = {
     f"{what}_{figure}": share
     for what in ("step", "generation")
     for figure, share in (("flops", 0.0), ("calls", 0.0), ("peak", 0.01))
 }
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("name", ["demo", "bandai_namco"])

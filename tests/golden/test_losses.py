@@ -13,9 +13,13 @@ from helpers.golden import Golden
 from helpers.training import fit
 
 STEPS = 20
-FIRST = 1e-4
-"""Of the first steps, as a share of the loss."""
-TOLERANCE = [FIRST * max(1.0, 1.5 ** (step - 3)) for step in range(STEPS)]
+ALLOWED = 1e-4
+"""Of the first ten steps, as a share of the loss; ten times as much at the last, since training enlarges differences.
+
+Measured on one machine with AVX-512 kernels, with those of AVX2 (ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA,
+MKL_ENABLE_INSTRUCTIONS), and with two threads: 3e-7 in the first fifteen steps and 3e-6 in the last five, at most.
+"""
+TOLERANCE = [ALLOWED * 10 ** max(0.0, (step - 9) / 10) for step in range(STEPS)]
 OPTIONS = [
     *(f"--trainer.max_steps={STEPS}", "--trainer.max_epochs=-1", "--trainer.precision=32-true"),
     *("--trainer.check_val_every_n_epoch=10", "--trainer.callbacks=helpers.training.Losses"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from scalemogen.contracts import TokenSpec
 from scalemogen.cost.pretend import Pretence
 from scalemogen.cost.running import Memory, Settings, Training
 from scalemogen.cost.stand_ins import KeptLatents, KnownData, Words, random_features, untrained
-from scalemogen.cost.tracker import frozen_networks
+from scalemogen.cost.tracker import Footprint, frozen_networks
 from scalemogen.data_modules.writer import TRAIN
 from scalemogen.scales import Pyramid
 from scalemogen.tasks import ARTask, TokenizerTask
@@ -22,6 +22,8 @@ from scalemogen.tasks.text import TextTask
 
 WORDS = 32
 """Tokens of a caption, where nothing else is known."""
+FEW = (2, 4)
+"""Clips in the batches that larger ones are worked out from."""
 
 
 @dataclass(frozen=True)
@@ -183,11 +185,10 @@ def estimate(
     pretence = Pretence()
     build(task, data, plan, pretence, words)
     training = prepare(task, data, settings, pretence)
-    longest = torch.full((batch,), data.longest)
-    training.step(longest)  # makes the optimiser's states
-    step = training.step(longest)
+    training.run(torch.tensor([data.longest]))  # makes the optimiser's states
+    step = _step(training, batch, data.longest)
     memory, checkpoint = training.memory(step.peak), training.checkpoint()
-    mean = None if data.mean is None else training.step(torch.full((batch,), data.mean)).flops
+    mean = None if data.mean is None else _step(training, batch, data.mean).flops
     generation = training.generation(data.longest)
     spec = plan.spec if plan is not None else task.tokenizer.spec if isinstance(task, TokenizerTask) else None
     return Cost(
@@ -208,6 +209,20 @@ def estimate(
         checkpoint=checkpoint,
         gathered=training.gathered(),
     )
+
+
+def _step(training: Training, batch: int, frames: int) -> Footprint:
+    """Count a step on a batch of equally long clips; one of more than FEW[1] along the line through two small ones.
+
+    Every clip adds the same operations and activations. Code that works in blocks of fixed size would otherwise have
+    thousands of them followed one by one.
+    """
+    few, more = FEW
+    if batch <= more:
+        return training.step(torch.full((batch,), frames))
+    first, second = (asdict(training.step(torch.full((size,), frames))) for size in FEW)
+    clips = (batch - few) / (more - few)
+    return Footprint(**{name: round(value + clips * (second[name] - value)) for name, value in first.items()})
 
 
 def _tokens(spec: TokenSpec, data: KnownData, batch: int) -> Tokens:
