@@ -54,7 +54,7 @@ NOISE = (
     r".*LeafSpec.*deprecated",
     r"(?s).*was deprecated in v4\.\d+\.\d+ and will be removed in v5",
     r"(?s).*JSONARGPARSE_DEPRECATION_WARNINGS",
-    # Clips come out of a memory map; more loading processes do not make training faster.
+    # Batches are read faster than training takes them; more loading processes do not make it faster.
     r"The '.*_dataloader' does not have many workers",
     # Short epochs are no mistake: steps are logged, whatever epoch they are in.
     r"The number of training batches .* is smaller than the logging interval",

@@ -1,4 +1,4 @@
-"""Latents of a frozen tokenizer on disk, computed once and read through a shared memory map."""
+"""Latents of a frozen tokenizer on disk, computed once; processes share the pages that they read."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from scalemogen.arrays import ArrayFile
 from scalemogen.contracts import MotionBatch
 from scalemogen.errors import UserError
-from scalemogen.files import digest_json, locked, work_folder
+from scalemogen.files import digest_json, locked, parse_json, work_folder
 from scalemogen.tokenizer import MotionTokenizer
 from scalemogen.weights import digest_state
 
@@ -42,7 +43,7 @@ class LatentCache:
         spec = tokenizer.spec
         digest = digest_json([VERSION, digest_state(tokenizer.state_dict()), spec.to_dict(), data])
         self.path = Path(folder) / digest
-        self._latents: NDArray[np.float32]
+        self._latents: ArrayFile
         self._first: NDArray[np.int64]
         self._rows: dict[str, int] = {}
         self._lengths: list[int] = []
@@ -83,11 +84,11 @@ class LatentCache:
         """
         spec = self._tokenizer.spec
         try:
-            self._latents = np.load(self.path / "latents.npy", mmap_mode="r")
-            held = json.loads((self.path / "clips.json").read_text())
+            self._latents = ArrayFile(self.path / "latents.npy")
+            held = parse_json((self.path / "clips.json").read_bytes())
             clips, self._lengths = held["clips"], held["lengths"]
             cells = -(-np.array(self._lengths, np.int64) // spec.frames_per_cell)
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{self.path} is damaged ({error}); delete it, and it is made again") from error
         if len(clips) != len(cells) or self._latents.shape != (cells.sum(), spec.parts, spec.bits):
             raise UserError(f"{self.path} is damaged (its files do not fit); delete it, and it is made again")
@@ -116,12 +117,12 @@ class LatentCache:
     def _read(self, rows: list[int | None], lengths: list[int]) -> Tensor:
         """Return (B, N, G, D), zero for clips without a row and outside the motions."""
         cells = -(-np.array(lengths) // self._tokenizer.spec.frames_per_cell)
-        known = np.array([row is not None for row in rows])
-        first = self._first[[row or 0 for row in rows]]
-        time = np.arange(cells.max())
-        inside = (time < cells[:, None]) & known[:, None]
-        at = np.where(inside, first[:, None] + time, 0)
-        return torch.from_numpy(self._latents[at]) * torch.from_numpy(inside)[..., None, None]
+        z = np.zeros((len(rows), int(cells.max()), *self._latents.shape[1:]), np.float32)
+        for latent, row, count in zip(z, rows, cells.tolist(), strict=True):
+            if row is not None:
+                first = int(self._first[row])
+                latent[:count] = self._latents.rows(first, first + count)
+        return torch.from_numpy(z)
 
     @torch.no_grad()
     def _compute(self, batch: MotionBatch) -> Tensor:
