@@ -117,9 +117,11 @@ class Training:
         with self.settings.precision(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"You are trying to `self\.log\(\)`")  # there is no trainer to log to
             loss = self.task.training_step(self.batch(lengths), 0)
+        if not isinstance(loss, Tensor):
+            raise TypeError(f"a training step of stage {self.task.stage} returned {type(loss).__name__}, not its loss")
         self.tracker.end_phase()
         self._optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.tracker.end_phase()
         if self.settings.clip:
             held = [p for group in self._optimiser.param_groups for p in group["params"]]
@@ -140,9 +142,9 @@ class Training:
 
     def checkpoint(self) -> int:
         """Return the bytes of tensors in a checkpoint: weights, their average, optimiser, tokenizer."""
-        state = sum(value.nbytes for value in self.task.state_dict().values())
+        state = sum(int(value.nbytes) for value in self.task.state_dict().values())
         frozen = [network.state_dict().values() for network in frozen_networks(self.task)]
-        return 2 * state + self.optimiser + sum(value.nbytes for values in frozen for value in values)
+        return 2 * state + self.optimiser + sum(int(value.nbytes) for values in frozen for value in values)
 
     def gathered(self) -> int:
         """Return the bytes of the largest block (an item of a list of modules), and of all that is in no block."""
