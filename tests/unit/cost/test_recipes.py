@@ -100,8 +100,14 @@ def test_small_recipes_cost_what_a_real_step_does(stage: str, name: str, precisi
     assert cost.generation_bytes == pytest.approx(generation.peak, rel=0.1)
 
 
-@pytest.mark.parametrize("name", [*SMALL, *LARGE])
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    ("stage", "name"),
+    [
+        pytest.param(stage, name, marks=[pytest.mark.slow] if stage == "ar" and name in LARGE else [])
+        for stage in STAGES
+        for name in [*SMALL, *LARGE]
+    ],
+)
 def test_every_recipe_is_costed_without_data(stage: str, name: str) -> None:
     found = recipe_cost.answer([recipe(stage, name)], devices=4)
     cost, text = found.cost, recipe_cost.render(found)
