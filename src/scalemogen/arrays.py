@@ -122,7 +122,7 @@ def read_header(file: IO[bytes]) -> Header:
     text = file.read(count) if count <= 10_000 else b""
     found = _HEADER.fullmatch(text)
     if found is None or len(text) < count:
-        raise ValueError("not the header of an array of plain numbers or letters")
+        raise ValueError("not an array of plain numbers or letters (pickled objects are not read)")
     shape = tuple(int(part) for part in re.findall(rb"\d+", found["shape"]))
     return Header(_dtype(found["type"].decode()), shape, found["order"] == b"True", 8 + width + count)
 
