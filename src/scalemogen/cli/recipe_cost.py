@@ -206,7 +206,7 @@ def render(found: Answer) -> str:
         )
     average = "" if cost.mean_step_flops is None else f"; {_flops(cost.mean_step_flops)} at mean length"
     rows += [
-        ("one step", f"{_flops(cost.step_flops)}, {cost.step_calls:,} operator calls{average}"),
+        ("one step", f"{_flops(cost.step_flops)}{average}"),
         (made, f"{_flops(cost.generation_flops)}, {cost.generation_calls:,} operator calls"),
     ]
     lines = [f"{title:<20} {text}" for title, text in rows]

@@ -25,7 +25,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
-class _Mode(FakeTensorMode):
+class _Mode(FakeTensorMode):  # type: ignore[no-untyped-call]
     """One for all its tensors, copies of layers among them."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -48,9 +48,9 @@ class Pretence:
             pretended: Tensor = self._mode.from_tensor(parameter)
             return pretended
 
-        handle = register_module_parameter_registration_hook(forget)
+        handle = register_module_parameter_registration_hook(forget)  # type: ignore[arg-type]
         try:
-            with _NothingThere(), warnings.catch_warnings():
+            with _NothingThere(), warnings.catch_warnings():  # type: ignore[no-untyped-call]
                 # Of copies of layers, which ask whether the tensor they copy has content.
                 warnings.filterwarnings("ignore", "Accessing the data pointer of FakeTensor")
                 yield
@@ -63,7 +63,7 @@ class Pretence:
             return torch.empty(size)
 
 
-class _NothingThere(TorchDispatchMode):
+class _NothingThere(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Answers 0 or False when the first values of weights are asked after, as drawing them anew until they fit does."""
 
     def __torch_dispatch__(
@@ -74,7 +74,7 @@ class _NothingThere(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-class KnownMasks(TorchDispatchMode):
+class KnownMasks(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Lets real masks choose among pretended rows: how many they choose is known, and the fake tensors do not ask."""
 
     def __torch_dispatch__(

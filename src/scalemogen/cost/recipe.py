@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from scalemogen.contracts import TokenSpec
 from scalemogen.cost.pretend import Pretence
 from scalemogen.cost.running import Memory, Settings, Training
 from scalemogen.cost.stand_ins import KeptLatents, KnownData, Words, random_features, untrained
-from scalemogen.cost.tracker import Footprint, frozen_networks
+from scalemogen.cost.tracker import frozen_networks
 from scalemogen.data_modules.writer import TRAIN
 from scalemogen.scales import Pyramid
 from scalemogen.tasks import ARTask, TokenizerTask
@@ -22,8 +22,6 @@ from scalemogen.tasks.text import TextTask
 
 WORDS = 32
 """Tokens of a caption, where nothing else is known."""
-FEW = (2, 4)
-"""Clips in the batches that larger ones are worked out from."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,6 @@ class Cost:
         tokens: None for the evaluator, which has none.
         step_flops: floating point operations of a training step, forward and backward, on a batch of longest motions.
         mean_step_flops: the same on motions of mean length; None where the data is not there.
-        step_calls: operators called in that step.
         generation_flops: for one longest motion, of the model alone; a tokenizer encodes and decodes it, an evaluator
             embeds it and a caption.
         generation_calls: operators called for it.
@@ -75,7 +72,6 @@ class Cost:
     tokens: Tokens | None
     step_flops: int
     mean_step_flops: int | None
-    step_calls: int
     generation_flops: int
     generation_calls: int
     generation_bytes: int
@@ -185,10 +181,10 @@ def estimate(
     pretence = Pretence()
     build(task, data, plan, pretence, words)
     training = prepare(task, data, settings, pretence)
-    training.run(torch.tensor([data.longest]))  # makes the optimiser's states
-    step = _step(training, batch, data.longest)
-    memory, checkpoint = training.memory(step.peak), training.checkpoint()
-    mean = None if data.mean is None else _step(training, batch, data.mean).flops
+    training.begin()
+    flops, peak = _step(training, batch, data.longest)
+    memory, checkpoint = training.memory(peak), training.checkpoint()
+    mean = None if data.mean is None else _step(training, batch, data.mean)[0]
     generation = training.generation(data.longest)
     spec = plan.spec if plan is not None else task.tokenizer.spec if isinstance(task, TokenizerTask) else None
     return Cost(
@@ -199,9 +195,8 @@ def estimate(
         frames=data.longest,
         mean_frames=data.mean,
         tokens=None if spec is None else _tokens(spec, data, batch),
-        step_flops=step.flops,
+        step_flops=flops,
         mean_step_flops=mean,
-        step_calls=step.calls,
         generation_flops=generation.flops,
         generation_calls=generation.calls,
         generation_bytes=generation.peak,
@@ -211,18 +206,20 @@ def estimate(
     )
 
 
-def _step(training: Training, batch: int, frames: int) -> Footprint:
-    """Count a step on a batch of equally long clips; one of more than FEW[1] along the line through two small ones.
+def _step(training: Training, batch: int, frames: int) -> tuple[int, int]:
+    """Return operations and peak of a step on equally long clips, on the line through batches of one and of two.
 
-    Every clip adds the same operations and activations. Code that works in blocks of fixed size would otherwise have
-    thousands of them followed one by one.
+    Every clip adds the same operations, and the same bytes to the peak of each phase: forward pass, every stretch of
+    the backward pass between two gradients, update. The largest of them is the peak of the step. Code that works in
+    blocks of fixed size would otherwise have thousands of them followed one by one.
     """
-    few, more = FEW
-    if batch <= more:
-        return training.step(torch.full((batch,), frames))
-    first, second = (asdict(training.step(torch.full((size,), frames))) for size in FEW)
-    clips = (batch - few) / (more - few)
-    return Footprint(**{name: round(value + clips * (second[name] - value)) for name, value in first.items()})
+    one, two = (training.step(torch.full((size,), frames)) for size in (1, 2))
+
+    def along(first: int, second: int) -> int:
+        return first + (second - first) * (batch - 1)
+
+    peaks = (along(first, second) for first, second in zip(one.peaks, two.peaks, strict=True))
+    return along(one.flops, two.flops), max(peaks)
 
 
 def _tokens(spec: TokenSpec, data: KnownData, batch: int) -> Tokens:

@@ -83,6 +83,9 @@ class Training:
             self._copies = [tensor.detach().clone() for tensor in tensors_of(task)]
             self.average = self.tracker.watch(self._copies)
         self._optimiser = task.optimizer(parameter_groups(task))
+        for group in self._optimiser.param_groups:
+            for parameter in group["params"]:
+                parameter.register_post_accumulate_grad_hook(self._end_phase)
         self._update = get_ema_multi_avg_fn(0.9)  # type: ignore[no-untyped-call]
 
     @property
@@ -97,8 +100,16 @@ class Training:
         features = self._features(len(lengths), int(lengths.max()))
         return MotionBatch(features, lengths, captions, captions)
 
+    def begin(self) -> None:
+        """Make gradients (of zero) and the optimiser's states, which every step but the first finds there."""
+        with self.tracker:
+            for group in self._optimiser.param_groups:
+                for parameter in group["params"]:
+                    parameter.grad = torch.zeros_like(parameter)
+            self._optimiser.step()
+
     def step(self, lengths: Tensor) -> Footprint:
-        """Take one step on clips of these lengths (B,) in frames; the first one makes the optimiser's states."""
+        """Count one step on clips of these lengths (B,) in frames; `begin` comes before the first."""
         return footprint(self.tracker, partial(self.run, lengths))
 
     def run(self, lengths: Tensor) -> None:
@@ -106,14 +117,22 @@ class Training:
         with self.settings.precision(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"You are trying to `self\.log\(\)`")  # there is no trainer to log to
             loss = self.task.training_step(self.batch(lengths), 0)
+        if not isinstance(loss, Tensor):
+            raise TypeError(f"a training step of stage {self.task.stage} returned {type(loss).__name__}, not its loss")
+        self.tracker.end_phase()
         self._optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.tracker.end_phase()
         if self.settings.clip:
             held = [p for group in self._optimiser.param_groups for p in group["params"]]
             torch.nn.utils.clip_grad_norm_(held, self.settings.clip)
         self._optimiser.step()
         parameters = list(self.task.parameters())
         self._update(self._copies[: len(parameters)], parameters, 1)
+
+    def _end_phase(self, parameter: Tensor) -> None:
+        """Part the backward pass at every gradient that is done, so that each phase grows evenly with the batch."""
+        self.tracker.end_phase()
 
     def memory(self, peak: int) -> Memory:
         """Split the peak of a step into its parts."""
@@ -123,9 +142,9 @@ class Training:
 
     def checkpoint(self) -> int:
         """Return the bytes of tensors in a checkpoint: weights, their average, optimiser, tokenizer."""
-        state = sum(value.nbytes for value in self.task.state_dict().values())
+        state = sum(int(value.nbytes) for value in self.task.state_dict().values())
         frozen = [network.state_dict().values() for network in frozen_networks(self.task)]
-        return 2 * state + self.optimiser + sum(value.nbytes for values in frozen for value in values)
+        return 2 * state + self.optimiser + sum(int(value.nbytes) for values in frozen for value in values)
 
     def gathered(self) -> int:
         """Return the bytes of the largest block (an item of a list of modules), and of all that is in no block."""

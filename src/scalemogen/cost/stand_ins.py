@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -175,8 +175,8 @@ class Words(TextChoice):
         width, most = FROZEN[self.kind]
         if self.kind == "t5":
             width = self._t5_width()
-        frozen: Any = FrozenWords(width, most, min(self._words, most), self._pretence)
-        return frozen
+        # It has all that a task asks of an encoder whose features are kept, and nothing that would need its files.
+        return cast(TextEncoder, FrozenWords(width, most, min(self._words, most), self._pretence))
 
     def _t5_width(self) -> int:
         size = self.name.lower().rpartition("-")[2]

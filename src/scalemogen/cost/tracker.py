@@ -17,11 +17,11 @@ from scalemogen.cost.pretend import KnownMasks
 
 
 def _attention(query: Any, key: Any, value: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:
-    return int(sdpa_flop_count(query, key, value))
+    return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
 
 
 def _attention_backward(grad: Any, query: Any, key: Any, value: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:
-    return int(sdpa_backward_flop_count(grad, query, key, value))
+    return int(sdpa_backward_flop_count(grad, query, key, value))  # type: ignore[no-untyped-call]
 
 
 ATTENTION = {
@@ -38,15 +38,20 @@ class Footprint:
     Attributes:
         flops: floating point operations of matrix products, convolutions and attention; a multiply-add is two.
         calls: operators called, views among them.
-        peak: most bytes of tensors alive at once, those from before among them that were watched.
+        peaks: for each phase the most bytes of tensors alive at once, those from before among them that were watched.
     """
 
     flops: int
     calls: int
-    peak: int
+    peaks: tuple[int, ...]
+
+    @property
+    def peak(self) -> int:
+        """Most bytes alive at once."""
+        return max(self.peaks)
 
 
-class LiveMemory(TorchDispatchMode):
+class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts operators, and the bytes of all storages that they return and that are still alive.
 
     What a kernel takes for itself and gives back is not seen; libraries and the interpreter are not counted.
@@ -54,14 +59,16 @@ class LiveMemory(TorchDispatchMode):
     Attributes:
         calls: operators so far.
         live: bytes now.
-        peak: most bytes so far.
+        peak: most bytes in this phase.
+        peaks: of the phases before.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls = 0
         self.live = 0
         self.peak = 0
+        self.peaks: tuple[int, ...] = ()
         self._known: dict[int, weakref.finalize[Any, Any]] = {}
 
     def watch(self, tensors: Iterable[Tensor]) -> int:
@@ -72,8 +79,14 @@ class LiveMemory(TorchDispatchMode):
         return self.live - before
 
     def start(self) -> None:
-        """Forget operators and peak, not what is alive."""
+        """Forget operators and phases, not what is alive."""
         self.calls = 0
+        self.peak = self.live
+        self.peaks = ()
+
+    def end_phase(self) -> None:
+        """Begin another phase, with a peak of its own."""
+        self.peaks += (self.peak,)
         self.peak = self.live
 
     def __torch_dispatch__(
@@ -112,9 +125,9 @@ def footprint(memory: LiveMemory, run: Callable[[], None]) -> Footprint:
     """
     memory.start()
     counter = FlopCounterMode(display=False, custom_mapping=ATTENTION)
-    with memory, counter, KnownMasks():
+    with memory, counter, KnownMasks():  # type: ignore[no-untyped-call]
         run()
-    return Footprint(flops=counter.get_total_flops(), calls=memory.calls, peak=memory.peak)
+    return Footprint(flops=counter.get_total_flops(), calls=memory.calls, peaks=(*memory.peaks, memory.peak))
 
 
 def tensors_of(module: nn.Module) -> list[Tensor]:

@@ -85,7 +85,7 @@ def test_small_recipes_cost_what_a_real_step_does(stage: str, name: str, precisi
     pretended, real = planned(stage, name, precision)
     cost, training = pretended(), real()
     lengths = torch.full((BATCH,), FRAMES)
-    training.step(lengths)
+    training.begin()
     with FlopCounterMode(display=False, custom_mapping=ATTENTION) as counter:
         training.run(lengths)
     assert cost.step_flops == pytest.approx(counter.get_total_flops(), rel=0.02)
@@ -118,12 +118,12 @@ def test_every_recipe_is_costed_without_data(stage: str, name: str) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_large_batches_cost_what_small_ones_say(stage: str) -> None:
-    """Costs of a large batch are worked out from two small ones; here, the large batch is run as well."""
+    """Costs of a batch are worked out from batches of one and of two; here, the large batch is run as well."""
     large = 11
     pretended, real = planned(stage, "demo", batch=large)
     cost, training = pretended(), real()
     lengths = torch.full((large,), FRAMES)
-    training.run(lengths)
+    training.begin()
     step = training.step(lengths)
     assert cost.step_flops == pytest.approx(step.flops, rel=0.001)
     assert cost.memory.total == pytest.approx(step.peak, rel=0.05)
@@ -133,7 +133,7 @@ def test_large_batches_cost_what_small_ones_say(stage: str) -> None:
 
 def test_devices() -> None:
     memory = Memory(weights=100, frozen=10, average=110, optimiser=200, gradients=100, activations=1000)
-    cost = Cost("ar", 25, 2, 16, 60, None, None, 1, None, 1, 1, 1, 1, memory, 1, gathered=40)
+    cost = Cost("ar", 25, 2, 16, 60, None, None, 1, None, 1, 1, 1, memory, 1, gathered=40)
     one, eight = on_devices(cost, 1), on_devices(cost, 8)
     assert (one.global_batch, one.ddp, one.fsdp) == (16, 1520, 1520)
     assert (eight.global_batch, eight.ddp) == (128, 1520 + 100)

@@ -48,6 +48,20 @@ def test_bytes_live_and_die_with_their_storage() -> None:
     assert found.flops == 0
 
 
+def test_each_phase_has_its_own_peak() -> None:
+    memory = LiveMemory()
+
+    def run() -> None:
+        keep.append(torch.zeros(100))  # 400 bytes
+        _ = torch.zeros(200)  # 800 bytes more, and gone
+        memory.end_phase()
+        _ = torch.zeros(50)  # in place of it, 200 bytes
+
+    found = footprint(memory, run)
+    assert found.peaks == (1200, 1400)  # the name still holds the 800 when the 200 come
+    assert found.peak == 1400
+
+
 def test_a_multiply_add_is_two_operations() -> None:
     found = footprint(LiveMemory(), lambda: keep.append(torch.ones(3, 5) @ torch.ones(5, 7)))
     assert found.flops == 2 * 3 * 5 * 7
