@@ -43,13 +43,14 @@ class Items:
 
     def kept(self, mask: NDArray[np.bool_]) -> Items:
         """Return the items where `mask` (items,) is True."""
-        parts = (self.clips, self.starts, self.lengths, self.frames, self.windows)
-        return Items(*(part[mask] for part in parts), self.left_out)
+        clips, starts, lengths = self.clips[mask], self.starts[mask], self.lengths[mask]
+        return Items(clips, starts, lengths, self.frames[mask], self.windows[mask], self.left_out)
 
 
 def nothing() -> Items:
     """Return no items."""
-    return Items(*[np.zeros(0, np.int64)] * 5, 0)
+    none = np.zeros(0, np.int64)
+    return Items(none, none, none, none, none, 0)
 
 
 def random_crops(store: MotionStore, split: str, min_frames: int, max_frames: int) -> Items:

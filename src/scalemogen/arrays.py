@@ -104,8 +104,8 @@ class Header:
         return math.prod(self.shape) * self.dtype.itemsize
 
     def array(self, data: bytes) -> NDArray[Any]:
-        """Return the numbers (read-only) of all bytes after the header."""
-        return np.frombuffer(data, self.dtype).reshape(self.shape, order="F" if self.fortran else "C")
+        """Return the numbers in all bytes after the header."""
+        return np.frombuffer(bytearray(data), self.dtype).reshape(self.shape, order="F" if self.fortran else "C")
 
 
 def read_header(file: IO[bytes]) -> Header:
@@ -122,7 +122,7 @@ def read_header(file: IO[bytes]) -> Header:
     text = file.read(count) if count <= 10_000 else b""
     found = _HEADER.fullmatch(text)
     if found is None or len(text) < count:
-        raise ValueError("not the header of an array of plain numbers or letters")
+        raise ValueError("not an array of plain numbers or letters (pickled objects are not read)")
     shape = tuple(int(part) for part in re.findall(rb"\d+", found["shape"]))
     return Header(_dtype(found["type"].decode()), shape, found["order"] == b"True", 8 + width + count)
 
@@ -208,7 +208,7 @@ def read_npz(file: str | Path | IO[bytes], names: Collection[str]) -> tuple[dict
         names: of the arrays to read, where they are there.
 
     Returns:
-        The arrays (read-only), and the names of all that the archive has.
+        The arrays, and the names of all that the archive has.
 
     Raises:
         OSError: the file cannot be read.

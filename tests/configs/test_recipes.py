@@ -221,7 +221,7 @@ def test_recipes_run_two_steps_on_synthetic_motion(path: Path, trained: dict[str
     assert cli.trainer.global_step == 2
     figures = cli.trainer.callback_metrics
     assert all(torch.isfinite(value) for value in figures.values())
-    assert {"val/loss", "train/loss"} <= figures.keys()
+    assert "val/loss" in figures
     assert stage != "tokenizer" or "val/mpjpe_root_mm" in figures
     assert (trained[""] / stage / name / "model" / "model.json").is_file()
 

@@ -12,7 +12,8 @@ import torch
 
 from helpers.source import ROOT
 from helpers.training import QUIET, assert_equal_states, fit, options, read
-from scalemogen.cli.stages import RUN_VARIABLE, make_cli, quiet_libraries
+from scalemogen.cli.run_folder import RUN_VARIABLE
+from scalemogen.cli.stages import make_cli, quiet_libraries
 
 NOT_RANDOM = {
     "tokenizer": ["--model.dropout=0", "--model.scale_dropout=0.5"],  # scales are dropped alike in all processes

@@ -125,4 +125,4 @@ def read_word_vectors(folder: Path, prefix: str = "our_vab") -> WordVectors:
         if not isinstance(row, int) or not 0 <= row < len(vectors):
             raise UserError(f"{paths['idx']} gives row {row} for word {word!r}; there are {len(vectors)} vectors")
     order = torch.tensor([rows[word] for word in words])
-    return WordVectors({word: row for row, word in enumerate(words)}, torch.from_numpy(vectors).float()[order])
+    return WordVectors({word: row for row, word in enumerate(words)}, torch.from_numpy(vectors.copy()).float()[order])

@@ -146,7 +146,7 @@ def _hierarchy(text: str, name: str) -> list[Node]:
             case "OFFSET" if path:
                 if path[-1] != _END_SITE:
                     nodes[path[-1]].offset = _offset(value, nodes[path[-1]].name, name)
-            case "CHANNELS" if path and path[-1] != _END_SITE:
+            case "CHANNELS" if path and path[-1] != _END_SITE and not nodes[path[-1]].channels:
                 nodes[path[-1]].column = sum(len(node.channels) for node in nodes)
                 nodes[path[-1]].channels = _channels(value, nodes[path[-1]].name, name)
             case _:

@@ -35,8 +35,8 @@ class Level:
 
     def to(self, device: torch.device | str) -> Level:
         """Return a copy on `device`."""
-        moved = (part.to(device) for part in (self.starts, self.rows, self.clips, self.times, self.gaps))
-        return Level(*moved, self.size)
+        starts, rows, clips = self.starts.to(device), self.rows.to(device), self.clips.to(device)
+        return Level(starts, rows, clips, self.times.to(device), self.gaps.to(device), self.size)
 
 
 class Rows:

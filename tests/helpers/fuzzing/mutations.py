@@ -115,7 +115,7 @@ def damage_json(value: Any, dice: Random) -> Any:
             case 3:
                 del holder[key]
             case 4 if isinstance(old, int | float):
-                holder[key] = dice.choice((old * 1000, old * 10**9, -old, old + 1, old - 1, old / 3, str(old)))
+                holder[key] = dice.choice((old * 1000, old * 10**9, -old, old + 1, old - 1, old // 3, str(old)))
             case 4 if isinstance(old, list) and old:
                 holder[key] = dice.choice((old * 2, old[1:], old[::-1], [old], old[0]))
             case _:

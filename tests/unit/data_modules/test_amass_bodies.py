@@ -150,7 +150,11 @@ def changed(**values: Any) -> Arrays:
         (changed(trans=np.array([["a"] * 3] * 9)), "wrong kind of file", "no numbers in trans"),
         (changed(mocap_framerate=15.0), "wrong frame rate", "15.0; needed 20"),
         (changed(mocap_framerate=np.nan), "wrong frame rate", "nan"),
-        (changed(gender=np.array(collections.Counter(), dtype=object)), "unreadable file", "pickle"),
+        (
+            changed(gender=np.array(collections.Counter(), dtype=object)),
+            "unreadable file",
+            "not the header of an array of plain numbers",
+        ),
     ],
 )
 def test_another_file_is_named(tmp_path: Path, arrays: Arrays, reason: str, detail: str) -> None:

@@ -296,6 +296,8 @@ def test_bad_hierarchies_are_refused_in_one_line() -> None:
     refused(re.sub(rb"OFFSET \S+", b"OFFSET nan", good, count=1), "not finite")
     refused(good.replace(b"}\nMOTION", b"MOTION"), "closing brace")
     refused(good.replace(b"}\nMOTION", b"}\n}\nMOTION"), "damaged BVH hierarchy at '}'")
+    channels = re.findall(rb"CHANNELS 6 .*\n", good)[0]
+    refused(good.replace(channels, channels * 2), "damaged BVH hierarchy at 'CHANNELS 6")
     refused(good.replace(b"OFFSET", b"OFSET", 1), "damaged BVH hierarchy at 'OFSET")
     refused(b"HIERARCHY\nMOTION\nFrames: 1\nFrame Time: 0.1\n1\n", "no joint")
     refused(re.sub(rb"CHANNELS.*", b"CHANNELS 0", good), "no channels")
