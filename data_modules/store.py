@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
 from scalemogen.contracts import DataFacts
 from scalemogen.data_modules.chunks import INDEX, Chunks
@@ -103,6 +104,15 @@ class SplitDigest:
         return self._sha.hexdigest()[:16]
 
 
+class _About(BaseModel):
+    """What store.json says beside its format and facts."""
+
+    provenance: dict[str, Any]
+    splits: tuple[str, ...]
+    clips: int = Field(ge=0)
+    frames: int = Field(ge=0)
+
+
 class MotionStore:
     """A store opened for reading.
 
@@ -129,9 +139,10 @@ class MotionStore:
         self.path = Path(path)
         description = _read_description(self.path)
         self.facts: DataFacts = _parse(self.path, lambda: DataFacts.from_dict(description["facts"]))
-        self.provenance: Mapping[str, Any] = _parse(self.path, lambda: description["provenance"])
-        self.split_names: tuple[str, ...] = _parse(self.path, lambda: tuple(description["splits"]))
-        clips, frames = _parse(self.path, lambda: (int(description["clips"]), int(description["frames"])))
+        about = _parse(self.path, lambda: _About.model_validate(description))
+        self.provenance: Mapping[str, Any] = about.provenance
+        self.split_names: tuple[str, ...] = about.splits
+        clips, frames = about.clips, about.frames
         self.lengths: NDArray[np.int64] = open_column(self.path / "lengths.npy", np.int64, clips).all()
         if (shortest := self.lengths.min(initial=1)) < 1:
             raise UserError(f"{self.path / 'lengths.npy'}: damaged, it has a clip of {shortest} frames")

@@ -211,13 +211,14 @@ def read_description(folder: str | Path) -> dict[str, Any]:
         raise UserError(f"{folder} is no model folder: it has no {DESCRIPTION}")
     try:
         description: dict[str, Any] = parse_json(path.read_bytes())
-        found, digest = description["format"], description.get("digest")
+        found = description["format"]
     except (AttributeError, OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not a model description: {error}") from error
     if found != FORMAT:
         raise UserError(f"{path} has format {found!r:.60}; this version reads {FORMAT}")
     own = digest_json({key: value for key, value in description.items() if key != "digest"})
-    if digest not in (None, own):
+    digest = description.get("digest", own)
+    if digest != own:
         raise UserError(
             f"{path} is damaged: its digest is {own}, {digest!r:.60} when it was written"
             " (if you have edited it, take the entry 'digest' out)"

@@ -108,8 +108,9 @@ def require_room(arguments: Mapping[str, Any], stored: int, source: str | Path) 
     width, text, words = (sizes.get(name, 1) for name in ("width", "text_width", "text_max_tokens"))
     layers = max(1, sum(sizes.get(name, 0) for name in LAYERS))
     ratio = max(1.0, 0.5 * arguments.get("mlp_ratio", 0.0))  # hidden widths are rounded, down by less than half
-    least = max(layers * width * width * ratio, text * width, words * text, *sizes.values(), 1)
-    if least > max(stored, 1):
+    most, largest = max(stored, 1), max(sizes.values(), default=1)
+    # the largest alone first: products of others would leave what a float holds
+    if largest > most or max(layers * width * width * ratio, text * width, words * text) > most:
         listed = ", ".join(f"{name} {value}" for name, value in sizes.items())
         raise UserError(f"{source} is damaged: {listed} ask for more weights than the {stored} that are stored")
 

@@ -65,6 +65,10 @@ class SmallTextEncoder(TextEncoder):
                 f"the text encoder has dropout {dropout} and mlp_ratio {mlp_ratio}; from 0 to below 1, and a positive"
                 " number are needed"
             )
+        if round(mlp_ratio * width) < 1 or (vocab_size or 1) < 1:
+            raise UserError(
+                f"the text encoder has mlp_ratio {mlp_ratio} and vocab_size {vocab_size}; they are too small"
+            )
         self.layers = layers
         self.heads = heads
         self.mlp_ratio = mlp_ratio

@@ -153,7 +153,7 @@ def changed(**values: Any) -> Arrays:
         (
             changed(gender=np.array(collections.Counter(), dtype=object)),
             "unreadable file",
-            "not the header of an array of plain numbers",
+            "not an array of plain numbers",
         ),
     ],
 )
