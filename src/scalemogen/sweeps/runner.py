@@ -19,6 +19,8 @@ RESUME_VARIABLE = "SCALEMOGEN_RESUME"
 """Tells a training that it goes on where an earlier attempt was stopped: a sweep starts a run anew in its folder."""
 GRACE = 20.0
 """Seconds that an interrupted run has to save what it has learned."""
+TASK_VARIABLES = ("SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID")
+"""By these a run would take itself for one process of the job step that the sweep is started in."""
 ATTEMPTS = 2
 """Starts of a run that is stopped or killed, by one sweep."""
 
@@ -84,7 +86,10 @@ class _Runner:
         self.before = {job.digest: read_outcome(job) for job in jobs}  # failed ones are tried again
         self.starts: dict[str, int] = {}
         self.own: list[Attempt] = []
-        self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", RESUME_VARIABLE: "1"}
+        self.environment = {name: value for name, value in os.environ.items() if name not in TASK_VARIABLES}
+        self.environment |= {"PYTHONUNBUFFERED": "1", RESUME_VARIABLE: "1"}
+        if jobs:  # what W&B shows side by side
+            self.environment.setdefault("WANDB_RUN_GROUP", jobs[0].folder.parent.name)
         if parallel > 1:
             self.environment.setdefault("OMP_NUM_THREADS", str(max(1, _cores() // parallel)))
 

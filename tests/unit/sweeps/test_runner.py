@@ -174,6 +174,14 @@ def test_several_runs_share_the_cores(tmp_path: Path, monkeypatch: pytest.Monkey
     assert json.loads((tmp_path / "beside" / "outcome.json").read_text())["status"] == "done"
 
 
+def test_runs_are_no_tasks_of_the_job_that_the_sweep_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SLURM_NTASKS", "2"), ("SLURM_PROCID", "1"), ("SLURM_JOB_ID", "7")):
+        monkeypatch.setenv(name, value)
+    code = SCORE + "import os; print(*sorted(name for name in os.environ if name.startswith('SLURM_'))); sys.exit(1)"
+    (outcome,) = run_jobs([job(tmp_path, "run", code)], 1)
+    assert outcome.message.splitlines()[0] == "SLURM_JOB_ID"
+
+
 def test_time_counts_over_all_attempts(tmp_path: Path) -> None:
     code = SCORE + "import time; time.sleep(1); raise SystemExit(0 if (folder / 'calls').stat().st_size > 1 else 143)"
     (outcome,) = run_jobs([job(tmp_path, "again", code)], 1)
