@@ -1,4 +1,4 @@
-"""`make sweep` over both stages, killed in the middle: the runner, then a run; it goes on and repeats nothing finished."""
+"""A sweep over both stages, killed in the middle: the runner, then a run; it goes on and repeats nothing finished."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,7 +17,8 @@ from helpers.wandb_server import sweep_server
 PROGRAM = """
 import json, os, sys
 with open("calls", "a") as calls:
-    calls.write(json.dumps([sys.executable, sys.argv[1:], os.environ["WANDB_SWEEP_ID"], os.environ["WANDB_RUN_ID"]]) + chr(10))
+    facts = [sys.executable, sys.argv[1:], os.environ["WANDB_SWEEP_ID"], os.environ["WANDB_RUN_ID"]]
+    calls.write(json.dumps(facts) + chr(10))
 """
 
 
@@ -24,7 +26,8 @@ with open("calls", "a") as calls:
 def test_a_server_s_agent_fills_in_the_command(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     words = ["${env}", "${interpreter}", "${program}", "fit", "${args}", "--", "${args_no_hyphens}"]
-    content = {"program": "program.py", "method": "grid", "parameters": {"a.b": {"values": [1e-05, 2]}}, "command": words}
+    content: dict[str, Any] = {"program": "program.py", "method": "grid", "command": words}
+    content["parameters"] = {"a.b": {"values": [1e-05, 2]}}
     (tmp_path / "try.yaml").write_text(yaml.safe_dump(content))
     with sweep_server() as server:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}

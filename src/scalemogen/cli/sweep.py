@@ -69,8 +69,7 @@ def run(args: argparse.Namespace) -> int:
         finally:  # also after Ctrl-C
             order = {job.digest: place for place, job in enumerate(jobs)}
             known = sorted(outcomes.values(), key=lambda outcome: order.get(outcome.digest, len(order)))
-            missing = max(len(jobs), len(known)) - len(known)
-            table = make_table(args.file.stem, sweep.metric, known, missing)
+            table = make_table(args.file.stem, sweep.metric, known, max(0, _total(jobs, search) - len(known)))
             write_table(table, folder)
     print(json.dumps(table.to_dict(), indent=1) if args.json else table.markdown())
     if not args.json:
@@ -103,9 +102,8 @@ def _plan(sweep: Sweep, folder: Path, count: int | None, seed: int) -> tuple[lis
 
 def _run(jobs: Sequence[Job], parallel: int, search: Search | None, outcomes: dict[str, Outcome]) -> None:
     """Run jobs under a progress bar; outcomes are added to `outcomes`."""
-    total = len(jobs) if search is None or search.count is None else search.count
     with (
-        tqdm(total=total, unit="run", smoothing=0) as bar,
+        tqdm(total=_total(jobs, search), unit="run", smoothing=0) as bar,
         closing(run_jobs(jobs, parallel, search, partial(bar.write, file=sys.stderr))) as ended,
     ):
         for outcome in ended:
@@ -114,6 +112,10 @@ def _run(jobs: Sequence[Job], parallel: int, search: Search | None, outcomes: di
             if outcome.status == "failed":
                 point = " ".join(f"{name}={value}" for name, value in outcome.parameters.items())
                 bar.write(f"failed: {outcome.digest} {point}\n  " + outcome.message.replace("\n", "\n  "), sys.stderr)
+
+
+def _total(jobs: Sequence[Job], search: Search | None) -> int:
+    return len(jobs) if search is None or search.count is None else search.count
 
 
 def write_table(table: SweepTable, folder: Path) -> None:

@@ -19,15 +19,18 @@ def plot_table(table: SweepTable) -> str | None:
     value of the second, with 95 % intervals over seeds; then the same over the seconds of work. Parallel coordinates
     show all parameters, the seconds and the metric, the best row in colour.
     """
-    rows = [] if table.metric is None else [row for row in table.rows if not math.isnan(row.mean(table.metric.name))]
-    varied = [name for name in (rows[0].parameters if rows else ()) if name not in table.fixed]
-    if len(rows) < 2 or not varied or table.metric is None:
+    if table.metric is None:
         return None
-    metric, costs = table.metric.name, [cost(table, row) for row in rows]
+    metric = table.metric.name
+    rows = [row for row in table.rows if not math.isnan(row.mean(metric))]
+    varied = [name for name in (rows[0].parameters if rows else ()) if name not in table.fixed]
+    if len(rows) < 2 or not varied:
+        return None
     short = dict(zip(varied, shortest(varied), strict=True))
     choices = {short[name]: [_plain(row.parameters.get(name)) for row in rows] for name in varied}
-    across = parallel(choices, {TIME: costs, metric: [row.mean(metric) for row in rows]}, "all rows, the best in colour")
-    return board([[*_over(table, rows, varied, short), across]] if len(varied) < 3 else [[across]])
+    measured = {TIME: [cost(table, row) for row in rows], metric: [row.mean(metric) for row in rows]}
+    across = parallel(choices, measured, "all rows, the best in colour")
+    return board([[*(_over(table, metric, rows, short) if len(varied) < 3 else ()), across]])
 
 
 def cost(table: SweepTable, row: Row) -> float:
@@ -40,11 +43,9 @@ def cost(table: SweepTable, row: Row) -> float:
     return math.fsum(map(math.fsum, stages)) / len(runs)
 
 
-def _over(table: SweepTable, rows: Sequence[Row], varied: Sequence[str], short: dict[str, str]) -> list[str]:
+def _over(table: SweepTable, metric: str, rows: Sequence[Row], short: dict[str, str]) -> list[str]:
     """Return the metric over the first parameter and over time, a line for each value of the second."""
-    assert table.metric is not None
-    metric = table.metric.name
-    first, *others = sorted(varied, key=lambda name: -len({str(row.parameters.get(name)) for row in rows}))
+    first, *others = sorted(short, key=lambda name: -len({str(row.parameters.get(name)) for row in rows}))
     ordered = sorted(rows, key=lambda row: _order(row.parameters.get(first)))
     groups: dict[str, list[Row]] = {}
     for row in sorted(ordered, key=lambda row: [_order(row.parameters.get(name)) for name in others]):
