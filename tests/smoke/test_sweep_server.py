@@ -36,7 +36,7 @@ def test_a_server_s_agent_fills_in_the_command(tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
         asked = [name for name, _ in server.asked]
         sent = yaml.safe_load(server.config)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, (done.stderr, server.asked)
     assert "wandb agent --project scalemogen abc" in done.stdout
     assert [asked.index(name) for name in ("UpsertSweep", "CreateAgent", "Heartbeat")] == sorted(
         asked.index(name) for name in ("UpsertSweep", "CreateAgent", "Heartbeat")
