@@ -11,7 +11,7 @@ from scalemogen.cli.parser import Parser
 EXAMPLE = """example:
   scalemogen preserve --model inner-to-outer=runs/tokenizer/A/model --model flat=runs/tokenizer/B/model \\
       --data data/STORE --split test --out results/preservation
-  scalemogen preserve --sweep runs/sweeps/tokenizer_chain --data data/STORE --out results/preservation
+  scalemogen preserve --sweep runs/sweeps/chains --data data/STORE --out results/preservation
 
 Models of one name are one tokenizer, trained with several seeds."""
 
