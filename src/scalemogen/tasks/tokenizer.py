@@ -11,7 +11,7 @@ from torch import Tensor
 
 from scalemogen.checkpoints import describe, save_folder
 from scalemogen.contracts import MotionBatch, MotionSource, Scale, TokenSpec
-from scalemogen.distributed import mean_over_ranks
+from scalemogen.distributed import mean_over_ranks, world_size
 from scalemogen.errors import UserError
 from scalemogen.metrics import BitUsage
 from scalemogen.metrics.functional import mpjpe_root_aligned, mpjpe_world
@@ -168,7 +168,7 @@ class TokenizerTask(MotionTask):
                 decoded = self.positions(self.tokenizer.decode(total, batch.lengths)[:, : truth.shape[1]])
                 error = (share * mpjpe_root_aligned(decoded, truth, batch.lengths)).sum()
                 figures[f"{split}_scales/mpjpe_root_mm_{k:02d}"] = 1000 * error
-        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=round(frames.item()), sync_dist=True)
+        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=round(frames.item() * world_size()), sync_dist=True)
         self.bit_usage.update(output.quantised.maps)
 
     def on_validation_epoch_end(self) -> None:
