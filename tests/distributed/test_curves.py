@@ -1,74 +1,59 @@
-"""Twenty steps on one, two and four processes with the same batch over all of them: every figure that is logged."""
+"""One, two and four processes with the same batch over all of them: every figure that is logged in twenty steps."""
 
 from __future__ import annotations
 
-import csv
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from helpers.source import ROOT
-from helpers.training import TINY, fit, recipe
-from scalemogen.cli.run_folder import RUN_VARIABLE
+from helpers.curves import Curve, apart, curve, train
 
-CLIPS = 150
-"""7 for validation: with a batch of 4 over all processes, a full batch and a short one of 3, uneven on any number."""
-BATCH = 4
-SAME_DRAWS = {
-    "tokenizer": ["--model.dropout=0", "--model.scale_dropout=0.5"],
-    "ar": [
-        *("--model.dropout=0", "--model.drop_path=0", "--model.text.dropout=0"),
-        *("--model.flip_strength=0", "--model.text_dropout=0"),
-    ],
+DISCRETE = "val_scales/bit"
+"""Figures that count bits: a residual next to zero changes its sign with the last digit of a weight."""
+CASES = {
+    "plain": (),
+    "accumulated": ("--trainer.accumulate_grad_batches=2", "--trainer.gradient_clip_val=0.5"),
+    "double": ("--trainer.precision=64-true",),
 }
-"""What is drawn apart on every process is off."""
-OF_ONE_PROCESS = ("train/clips_per_s", "train/frames_per_s")
-ACCUMULATED = ["--trainer.accumulate_grad_batches=2"]
+Train = Callable[..., Curve]
 
 
-def options(stage: str, place: Path, world: int) -> list[str]:
-    return [
-        *("--config", str(recipe(stage)), "--trainer.accelerator=cpu", "--threads=1", *TINY[stage], *SAME_DRAWS[stage]),
-        *("--data=scalemogen.data_modules.Synthetic", f"--data.init_args.clips={CLIPS}"),
-        *(f"--data.init_args.root={place / 'data'}", f"--data.init_args.loading.batch_size={BATCH // world}"),
-        *(f"--data.init_args.loading.{key}" for key in ("min_frames=16", "workers=0", "balance=")),
-        *("--trainer.max_steps=20", "--trainer.check_val_every_n_epoch=null", "--trainer.val_check_interval=10"),
-        *("--trainer.log_every_n_steps=1", "--model.schedule.warmup_steps=5", "--samples.every=0"),
-        *("--model.optimizer=torch.optim.AdamW", "--model.optimizer.lr=1e-3", "--model.optimizer.betas=[0.9, 0.97]"),
-        *(f"--trainer.devices={world}", "--trainer.enable_progress_bar=false"),
-        "--trainer.logger=lightning.pytorch.loggers.CSVLogger",
-        *([f"--model.latents={place / 'latents'}"] if stage == "ar" else []),
-    ]
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("curves")
 
 
-def curve(stage: str, place: Path, world: int, *more: str, quick: bool = False) -> dict[tuple[int, str], float]:
-    """Train, in a process of its own unless it is `quick`; returns figures by step and name."""
-    run = place / f"{stage}-{world}-{len(list(place.glob(f'{stage}-*')))}"
-    logger = [f"--trainer.logger.init_args.save_dir={run}", "--trainer.logger.init_args.name=", f"--run={run}"]
-    words = [stage, "fit", *options(stage, place, world), *more, *logger, "--trainer.logger.init_args.version="]
-    keep = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", RUN_VARIABLE))}
-    environment = {**keep, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])}
-    result = subprocess.run(
-        [sys.executable, "-m", "scalemogen", *words], env=environment, cwd=place, capture_output=True, text=True
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    figures = {}
-    with next(run.rglob("metrics.csv")).open() as file:
-        for row in csv.DictReader(file):
-            for name, value in row.items():
-                if value and name not in (*OF_ONE_PROCESS, "step", "epoch"):
-                    figures[int(row["step"]), name] = float(value)
-    return figures
+@pytest.fixture(scope="module")
+def run(place: Path) -> Train:
+    """What trains a stage and returns its curve; the ar stage stands on the first tokenizer that was trained."""
+    tokenizer = train("tokenizer", place, 1, "--trainer.max_steps=1", "--trainer.val_check_interval=1")
+
+    def trained(stage: str, world: int, *more: str) -> Curve:
+        named = [f"--model.tokenizer={tokenizer / 'model'}"] if stage == "ar" else []
+        return curve(train(stage, place, world, *named, *more))
+
+    return trained
 
 
-def apart(mine: dict[tuple[int, str], float], theirs: dict[tuple[int, str], float]) -> dict[str, float]:
-    """Return by name the largest difference between two curves, relative to the larger of 1 and the figure."""
-    assert mine.keys() == theirs.keys()
-    found: dict[str, float] = {}
-    for (step, name), value in mine.items():
-        other = theirs[step, name]
-        found[name] = max(found.get(name, 0.0), abs(value - other) / max(1.0, abs(other)))
-    return found
+def check(stage: str, run: Train, world: int, more: tuple[str, ...], allowed: float) -> None:
+    """Compare with one process."""
+    mine, theirs = run(stage, world, *more), run(stage, 1, *more)
+    steps = {step for step, name in theirs if name == "train/loss"}
+    assert len(steps) == 20
+    assert {"val/loss", "train/gradient_norm"} <= {name for _, name in theirs}
+    wrong = {name: value for name, value in apart(mine, theirs).items() if value > allowed and DISCRETE not in name}
+    assert not wrong
+
+
+@pytest.mark.parametrize("stage", ["tokenizer", "ar"])
+def test_two_processes_log_what_one_does(stage: str, run: Train) -> None:
+    check(stage, run, 2, CASES["double"], 1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("world", [2, 4])
+@pytest.mark.parametrize("stage", ["tokenizer", "ar", "evaluator"])
+def test_any_number_of_processes(stage: str, world: int, case: str, run: Train) -> None:
+    check(stage, run, world, CASES[case], 1e-5)

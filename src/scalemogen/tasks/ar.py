@@ -28,6 +28,7 @@ from scalemogen.files import digest_json
 from scalemogen.motion import Motion
 from scalemogen.sampling import generate, seeded_generators
 from scalemogen.scales import Quantised
+from scalemogen.tasks.execution import Execution
 from scalemogen.tasks.latents import LatentCache
 from scalemogen.tasks.schedules import Schedule
 from scalemogen.tasks.text import TextChoice, TextTask
@@ -65,7 +66,7 @@ class ARTask(TextTask):
         sampling: defaults that the model is saved with, used for samples while training.
         latents: folder in which the tokenizer's latents of the data are kept, so that clips are encoded once and not in
             every epoch; "" encodes them whenever they are seen.
-        optimizer, schedule: see MotionTask.
+        optimizer, schedule, execution: see MotionTask.
     """
 
     stage = "ar"
@@ -86,8 +87,9 @@ class ARTask(TextTask):
         latents: str = "data/latents",
         optimizer: OptimizerCallable = adamw,
         schedule: Schedule | None = None,
+        execution: Execution | None = None,
     ) -> None:
-        super().__init__(text or TextChoice(), optimizer, schedule or Schedule())
+        super().__init__(text or TextChoice(), optimizer, schedule or Schedule(), execution)
         self.tokenizer_source = tokenizer
         self.arguments: dict[str, Any] = {
             "width": width,
