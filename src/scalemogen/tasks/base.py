@@ -28,7 +28,7 @@ from scalemogen.tasks.sharded import Sharded, require_sharding
 
 RATES = frozenset({"dropout", "drop_path"})
 """Arguments of networks that may change when training is resumed."""
-IMPLIED: Mapping[str, dict[str, Any]] = MappingProxyType({"ar": {"places": True}})
+IMPLIED: Mapping[str, dict[str, Any]] = MappingProxyType({"ar": {"places": True, "mlp_ratio": 4.0}})
 """Arguments that checkpoints of before they could be given do not name, with the values they stand for."""
 
 
