@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
@@ -12,7 +13,6 @@ from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
-from torch.export import register_dataclass
 from torch.optim import Optimizer
 
 from scalemogen.ar import NextScaleTransformer
@@ -27,11 +27,6 @@ from scalemogen.tokenizer.coders import MotionDecoder, MotionEncoder
 
 PRECISIONS = ("32-true", "bf16-mixed", "64-true")
 _T = TypeVar("_T")
-
-# Records that networks return: torch must see the tensors in them, which say when a backward pass reaches the network.
-for record in (TextFeatures, TokenMaps, Quantised, TokenizerOutput):
-    register_dataclass(record)
-
 
 class Sharded(ModelParallelStrategy):
     """Lightning's strategy for FSDP2, over all processes, with checkpoints like those of any other run.
@@ -48,6 +43,7 @@ class Sharded(ModelParallelStrategy):
 
     def __init__(self) -> None:
         super().__init__(tensor_parallel_size=1, save_distributed_checkpoint=False)
+        _open_records()
 
     def setup_environment(self) -> None:
         """Meet the other processes; all of them share the data out."""
@@ -126,6 +122,15 @@ class Sharded(ModelParallelStrategy):
 
 
 StrategyRegistry.register("sharded", Sharded, description="FSDP2 with checkpoints like those of any other run")
+
+
+@cache
+def _open_records() -> None:
+    """Have torch see the tensors in what networks return: they tell when a backward pass reaches the network."""
+    from torch.export import register_dataclass  # takes long to import
+
+    for record in (TextFeatures, TokenMaps, Quantised, TokenizerOutput):
+        register_dataclass(record)
 
 
 def _units(network: nn.Module) -> Iterable[nn.Module]:
