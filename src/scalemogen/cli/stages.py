@@ -58,6 +58,8 @@ NOISE = (
     r"(?s).*JSONARGPARSE_DEPRECATION_WARNINGS",
     # Batches are read faster than training takes them; more loading processes do not make it faster.
     r"The '.*_dataloader' does not have many workers",
+    # Batches of a split without clips; the data module says so.
+    r"Total length of `list` across ranks is zero",
     # Short epochs are no mistake: steps are logged, whatever epoch they are in.
     r"The number of training batches .* is smaller than the logging interval",
     # A run's folder holds the loggers' files side by side, and --run may name a folder that has been used before.

@@ -28,6 +28,7 @@ from scalemogen.tokenizer.coders import MotionDecoder, MotionEncoder
 PRECISIONS = ("32-true", "bf16-mixed", "64-true")
 _T = TypeVar("_T")
 
+
 class Sharded(ModelParallelStrategy):
     """Lightning's strategy for FSDP2, over all processes, with checkpoints like those of any other run.
 

@@ -171,9 +171,7 @@ class TokenizerTask(MotionTask):
                 decoded = self.positions(self.tokenizer.decode(total, batch.lengths)[:, : truth.shape[1]])
                 error = (share * mpjpe_root_aligned(decoded, truth, batch.lengths)).sum()
                 figures[f"{split}_scales/mpjpe_root_mm_{k:02d}"] = 1000 * error
-        self.log_dict(
-            figures, on_step=False, on_epoch=True, batch_size=all_frames, sync_dist=True
-        )
+        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=all_frames, sync_dist=True)
         self.bit_usage.update(output.quantised.maps)
 
     def on_validation_epoch_end(self) -> None:
