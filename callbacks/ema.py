@@ -76,9 +76,9 @@ class EMA(WeightAveraging):
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Load weights and average, of which a sharded training keeps parts."""
         if isinstance(trainer.strategy, Sharded):
-            names = [name for name in ("state_dict", "current_model_state") if name in checkpoint]
-            parts = {name: trainer.strategy.spread(checkpoint[name], pl_module.state_dict()) for name in names}
-            checkpoint = {**checkpoint, **parts}
+            mine, checkpoint = pl_module.state_dict(), dict(checkpoint)
+            for name in checkpoint.keys() & {"state_dict", "current_model_state"}:
+                checkpoint[name] = trainer.strategy.spread(checkpoint[name], mine)
         super().on_load_checkpoint(trainer, pl_module, checkpoint)
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:

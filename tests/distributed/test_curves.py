@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from helpers.curves import Curve, apart, curve, train
 
-DISCRETE = "val_scales/bit"
-"""Figures that count bits: a residual next to zero changes its sign with the last digit of a weight."""
+DOUBLE = "--trainer.precision=64-true"
 CASES = {
-    "plain": (),
-    "accumulated": ("--trainer.accumulate_grad_batches=2", "--trainer.gradient_clip_val=0.5"),
-    "double": ("--trainer.precision=64-true",),
+    "double": ((DOUBLE,), 1e-5),
+    "accumulated": ((DOUBLE, "--trainer.accumulate_grad_batches=2", "--trainer.gradient_clip_val=0.5"), 1e-5),
+    "single": (("--trainer.precision=32-true",), 2e-2),
 }
+"""Options, and how far apart figures may be.
+
+In float32 one residual next to zero changes the sign of its bit with the last digit of a weight: within twenty steps
+figures that count bits moved by up to 6e-3, losses by 1e-4. In float64 all stay within 1e-12.
+"""
 Train = Callable[..., Curve]
 
 
@@ -26,29 +31,32 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(place: Path) -> Train:
-    """What trains a stage and returns its curve; the ar stage stands on the first tokenizer that was trained."""
-    tokenizer = train("tokenizer", place, 1, "--trainer.max_steps=1", "--trainer.val_check_interval=1")
+    """What trains a stage, once for every choice, and returns its curve; the ar stage stands on the first tokenizer."""
 
+    @cache
     def trained(stage: str, world: int, *more: str) -> Curve:
-        named = [f"--model.tokenizer={tokenizer / 'model'}"] if stage == "ar" else []
+        if stage == "ar":
+            trained("tokenizer", 1, DOUBLE)
+        named = [f"--model.tokenizer={place / 'tokenizer-0' / 'model'}"] if stage == "ar" else []
         return curve(train(stage, place, world, *named, *more))
 
     return trained
 
 
-def check(stage: str, run: Train, world: int, more: tuple[str, ...], allowed: float) -> None:
+def check(stage: str, run: Train, world: int, case: str) -> None:
     """Compare with one process."""
+    more, allowed = CASES[case]
     mine, theirs = run(stage, world, *more), run(stage, 1, *more)
     steps = {step for step, name in theirs if name == "train/loss"}
     assert len(steps) == 20
     assert {"val/loss", "train/gradient_norm"} <= {name for _, name in theirs}
-    wrong = {name: value for name, value in apart(mine, theirs).items() if value > allowed and DISCRETE not in name}
+    wrong = {name: value for name, value in apart(mine, theirs).items() if value > allowed}
     assert not wrong
 
 
 @pytest.mark.parametrize("stage", ["tokenizer", "ar"])
 def test_two_processes_log_what_one_does(stage: str, run: Train) -> None:
-    check(stage, run, 2, CASES["double"], 1e-5)
+    check(stage, run, 2, "double")
 
 
 @pytest.mark.slow
@@ -56,4 +64,4 @@ def test_two_processes_log_what_one_does(stage: str, run: Train) -> None:
 @pytest.mark.parametrize("world", [2, 4])
 @pytest.mark.parametrize("stage", ["tokenizer", "ar", "evaluator"])
 def test_any_number_of_processes(stage: str, world: int, case: str, run: Train) -> None:
-    check(stage, run, world, CASES[case], 1e-5)
+    check(stage, run, world, case)

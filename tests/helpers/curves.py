@@ -10,6 +10,7 @@ from pathlib import Path
 
 from helpers.source import ROOT
 from helpers.training import TINY, recipe
+from scalemogen.cli.main import main
 from scalemogen.cli.run_folder import RUN_VARIABLE
 
 BATCH = 4
@@ -43,16 +44,18 @@ def options(stage: str, place: Path, world: int) -> list[str]:
     ]
 
 
-def launch(stage: str, place: Path, run: Path, world: int, *more: str) -> subprocess.CompletedProcess[str]:
-    """Train in `world` processes, in the folder `run`."""
+def words(stage: str, place: Path, run: Path, world: int, *more: str) -> list[str]:
+    """Return a whole command line of scalemogen, for a run in the folder `run`."""
     logger = ["--trainer.logger=lightning.pytorch.loggers.CSVLogger", f"--trainer.logger.init_args.save_dir={run}"]
     logger += ["--trainer.logger.init_args.name=", "--trainer.logger.init_args.version="]
+    return [stage, "fit", *options(stage, place, world), *logger, f"--run={run}", *more]
+
+
+def launch(stage: str, place: Path, run: Path, world: int, *more: str) -> subprocess.CompletedProcess[str]:
+    """Train in `world` new processes, in the folder `run`."""
     keep = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", RUN_VARIABLE))}
     return subprocess.run(
-        [
-            *(sys.executable, "-m", "scalemogen", stage, "fit"),
-            *(*options(stage, place, world), *logger, f"--run={run}", *more),
-        ],
+        [sys.executable, "-m", "scalemogen", *words(stage, place, run, world, *more)],
         env={**keep, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])},
         cwd=place,
         capture_output=True,
@@ -61,8 +64,11 @@ def launch(stage: str, place: Path, run: Path, world: int, *more: str) -> subpro
 
 
 def train(stage: str, place: Path, world: int, *more: str) -> Path:
-    """Train in `world` processes; returns the run's folder, a new one in `place`."""
+    """Train in `world` processes, one being this one; returns the run's folder, a new one in `place`."""
     run = place / f"{stage}-{len(list(place.glob(f'{stage}-*')))}"
+    if world == 1:
+        assert main(words(stage, place, run, 1, *more)) == 0
+        return run
     result = launch(stage, place, run, world, *more)
     assert result.returncode == 0, result.stderr[-3000:]
     return run

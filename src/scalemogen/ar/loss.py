@@ -21,8 +21,8 @@ class BitLoss:
 
     Attributes:
         loss: scalar, differentiable.
-        cross_entropy: (K,) of the tokens of each scale, nats a bit, detached: the mean over the motions of a motion's own
-            mean.
+        cross_entropy: (K,) of the tokens of each scale, nats a bit, detached: the mean over the motions of their own
+            means.
         accuracy: (K,) share of bits predicted right inside the motions, detached; likewise.
     """
 

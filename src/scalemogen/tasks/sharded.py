@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.strategies import ModelParallelStrategy, Strategy, StrategyRegistry
-from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
+from torch.utils._pytree import tree_map_only
 
 from scalemogen.ar import NextScaleTransformer
 from scalemogen.ar.attention import KeyValue
@@ -77,7 +77,8 @@ class Sharded(ModelParallelStrategy):
 
         All processes must call it at the same time.
         """
-        return apply_to_collection(state, DTensor, self._whole)
+        whole: _T = tree_map_only(DTensor, self._whole, state)
+        return whole
 
     def _whole(self, part: DTensor) -> Tensor:
         whole = part.full_tensor()
@@ -137,7 +138,7 @@ def _open_records() -> None:
 def _units(network: nn.Module) -> Iterable[nn.Module]:
     """Return the parts of a network that are called as a whole, inner ones first."""
     kinds = (Repeated, KeyValue, MotionEncoder, MotionDecoder)
-    parts = [part for part in network.modules() if isinstance(part, kinds)]
+    parts: list[nn.Module] = [part for part in network.modules() if isinstance(part, kinds)]
     if isinstance(network, MotionTokenizer):  # with it, `decode` works on its own
         parts.append(network.project_out)
     return reversed(parts)
