@@ -69,6 +69,8 @@ NOISE = (
     r"The dirpath has changed from",
     # The best checkpoint is one of those that were validated; the newest is kept whether it was or not.
     r".*could not find the monitored key",
+    # Nothing writes in place into what a network returns.
+    r"FSDP2-wrapped module .* returned a view tensor",
     # `validate` and `test` use the averaged weights of the checkpoint, which are its state.
     r"You're using the WeightAveraging callback, but loading a checkpoint outside the 'fit' stage",
 )
