@@ -11,6 +11,7 @@ from scalemogen.callbacks.newest import NewestCheckpoint
 from scalemogen.callbacks.sample_motions import SampleMotions
 from scalemogen.callbacks.threads import Threads
 from scalemogen.callbacks.throughput import Throughput
+from scalemogen.callbacks.watch import Watch
 
 __all__ = [
     "EMA",
@@ -21,4 +22,5 @@ __all__ = [
     "SkipNonFinite",
     "Threads",
     "Throughput",
+    "Watch",
 ]

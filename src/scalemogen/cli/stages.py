@@ -32,6 +32,7 @@ from scalemogen.callbacks import (
     SkipNonFinite,
     Threads,
     Throughput,
+    Watch,
 )
 from scalemogen.checkpoints import read_checkpoint, require_whole
 from scalemogen.cli.elastic import meet_anew
@@ -125,6 +126,7 @@ class StageCLI(LightningCLI):
             action="store_true",
             help="fit: go on from the newest whole checkpoint in the folder of --run, or begin if it has none",
         )
+        parser.add_lightning_class_args(Watch, "watch")
         parser.add_lightning_class_args(EMA, "ema")
         parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
         parser.add_lightning_class_args(SkipNonFinite, "finite")
