@@ -88,7 +88,9 @@ class Watch(Callback):
         """Note it."""
         self._begin(f"the end of step {trainer.global_step}, or the loading of the next batch")
 
-    def on_validation_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: object, *_: object) -> None:
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: object, *_: object
+    ) -> None:
         """Note it."""
         self._begin(f"the validation after step {trainer.global_step}")
 

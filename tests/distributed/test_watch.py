@@ -35,8 +35,16 @@ def test_of_living_ranks_those_that_are_behind_are_named() -> None:
 
 @pytest.mark.parametrize("limit", [0.0, -1.0, float("nan")])
 def test_a_limit_is_above_zero(limit: float) -> None:
-    with pytest.raises(UserError, match="watch.limit is"):
+    with pytest.raises(UserError, match=r"watch\.limit is"):
         Watch(limit)
+
+
+def alive(process: int) -> bool:
+    """Return whether a process is there and not only waiting to be noticed as ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 @pytest.mark.slow
@@ -58,6 +66,7 @@ def test_a_stopped_process_is_named_and_the_other_ends(tmp_path: Path, launcher:
         wait_for(lambda: "scalemogen: error: training has not got on for 8 seconds" in log.read_text(), process, log)
         said_after = time.monotonic() - begun
         status, said = ended(process, log)
+        assert not alive(victim)
     finally:
         with suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
@@ -65,4 +74,3 @@ def test_a_stopped_process_is_named_and_the_other_ends(tmp_path: Path, launcher:
     assert LIMIT - 1 < said_after < LIMIT * 4 / 3 + 3
     (line,) = [line for line in said.splitlines() if line.startswith("scalemogen: error: ")]
     assert f"rank {stopped} does not answer, and was last in the " in line
-    assert not Path(f"/proc/{victim}").exists()

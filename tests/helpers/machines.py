@@ -7,6 +7,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from helpers.launching import environment
+from scalemogen.files import locked
 
 NAMES = ("node1", "node2")
 BRIDGE = "scalemogen0"
@@ -65,6 +67,11 @@ def two_machines(folder: Path) -> Iterator[Machines]:
         pytest.skip("network namespaces need root and iproute2")
     hosts = "".join(f"{NET}.{number} {name}\n" for number, name in enumerate(NAMES, 1))
     machines = Machines(folder)
+    with locked(Path(tempfile.gettempdir(), "scalemogen-machines")):  # their names are taken once
+        yield from _made(machines, hosts)
+
+
+def _made(machines: Machines, hosts: str) -> Iterator[Machines]:
     try:
         _ip("link", "add", BRIDGE, "type", "bridge")
         _ip("address", "add", f"{NET}.254/24", "dev", BRIDGE)

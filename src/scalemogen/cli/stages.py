@@ -57,6 +57,8 @@ NOISE = (
     r"(?s).*JSONARGPARSE_DEPRECATION_WARNINGS",
     # Batches are read faster than training takes them; more loading processes do not make it faster.
     r"The '.*_dataloader' does not have many workers",
+    # A machine of a cluster also trains without SLURM.
+    r"The `srun` command is available on your system but is not used",
     # Short epochs are no mistake: steps are logged, whatever epoch they are in.
     r"The number of training batches .* is smaller than the logging interval",
     # A run's folder holds the loggers' files side by side, and --run may name a folder that has been used before.
@@ -228,6 +230,8 @@ class StageCLI(LightningCLI):
             if not isinstance(error.__context__, KeyboardInterrupt):
                 raise
             raise KeyboardInterrupt from error
+        finally:  # Lightning ends the loading processes of the validation alone where a run ends inside of one
+            self.trainer.fit_loop.teardown()
         self._report()
 
     def _report_stop(self, stop: RunStopped) -> None:
