@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import platform
@@ -14,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -24,24 +23,20 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from lightning.pytorch.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from lightning.pytorch.plugins.environments import (  # type: ignore[attr-defined]
+    SLURMEnvironment,
+    TorchElasticEnvironment,
+)
 from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 
 from scalemogen import __version__
-from scalemogen.cli.doctor import LOW_DISK, Check, line
+from scalemogen.cli.cluster_checks import FEATURE, clock, collectives, disk, same, shared_folder
+from scalemogen.cli.doctor import Check, line
 from scalemogen.cli.main import BAD_INPUT
-from scalemogen.distributed import gather_objects
 from scalemogen.errors import UserError
 from scalemogen.evaluation.origin import commit
-from scalemogen.files import lock
 
 LIBRARIES = ("torch", "lightning", "numpy")
-FEATURE = "training on several machines"
-MEGABYTES, ROUNDS = 64, 5
-SKEW = 1.0
-"""Seconds that clocks may differ by: the newest of two checkpoints is told by the time of its file."""
-SIGHT = 10.0
-"""Seconds in which a file of one machine must be seen by the others: network file systems keep what they have read."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,7 @@ def find_seat() -> Seat:
         UserError: there is no launcher.
     """
     if TorchElasticEnvironment.detect():
-        environment: TorchElasticEnvironment | SLURMEnvironment = TorchElasticEnvironment()
+        environment = TorchElasticEnvironment()
     elif SLURMEnvironment.detect() and "SLURM_STEP_ID" in os.environ:
         environment = SLURMEnvironment()
     else:
@@ -113,11 +108,11 @@ def examine(seat: Seat, runs: Path, data: Path, timeout: float) -> list[Check]:
         dist.init_process_group(
             backend, store=PrefixStore("group", store), rank=seat.rank, world_size=seat.world, timeout=step
         )
-        checks += [_same(facts, name) for name in facts[0]["versions"]]
-        checks += [_collectives(torch.device("cpu"))]
-        checks += [_collectives(torch.device("cuda", seat.local_rank))] if cuda else []
-        checks += [*_shared_folder(seat, runs), _clock()]
-        checks += [_disk(facts, name) for name in facts[0]["free"]]
+        checks += [same(facts, name) for name in facts[0]["versions"]]
+        checks += [collectives(torch.device("cpu"))]
+        checks += [collectives(torch.device("cuda", seat.local_rank))] if cuda else []
+        checks += [*shared_folder(runs), clock()]
+        checks += [disk(facts, name) for name in facts[0]["free"]]
         dist.barrier()
     except RuntimeError as error:  # of torch.distributed: a process has ended or hangs
         reason = str(error).strip().splitlines()[0]
@@ -185,138 +180,6 @@ def _present(seat: Seat, facts: list[dict[str, Any]]) -> Check:
     detail += f"; missing: rank {', '.join(missing)}"
     remedy = "look whether they were started, and whether their machine reaches the first one's port"
     return Check("processes", "failed", detail, FEATURE, remedy)
-
-
-def _same(facts: list[dict[str, Any]], name: str) -> Check:
-    values = Counter(fact["versions"][name] for fact in facts)
-    if len(values) == 1:
-        return Check(name, "ok", f"{next(iter(values))} everywhere", FEATURE)
-    usual = values.most_common(1)[0][0]
-    others = [
-        f"{value} on rank {rank} ({fact['host']})"
-        for rank, fact in enumerate(facts)
-        if (value := fact["versions"][name]) != usual
-    ]
-    return Check(name, "failed", f"{usual}, but {', '.join(others)}", FEATURE, "use one environment for all machines")
-
-
-def _collectives(device: torch.device) -> Check:
-    """Add up a large tensor over all processes, and measure it as nccl-tests does (bus bandwidth)."""
-    world = dist.get_world_size()
-    value = torch.full((MEGABYTES * 2**18,), float(dist.get_rank() + 1), device=device)
-
-    def add() -> None:
-        dist.all_reduce(value)
-
-    add()  # makes the connections
-    right = bool((value == world * (world + 1) / 2).all())
-    value.zero_()
-    large = _seconds(add, device)
-    small = torch.zeros(1, device=device)
-    latency = _seconds(lambda: dist.all_reduce(small), device)
-    parts = [torch.zeros(1, device=device) for _ in range(world)]
-    dist.all_gather(parts, torch.full((1,), float(dist.get_rank()), device=device))
-    sent = torch.full((1,), float(dist.get_rank()), device=device)
-    dist.broadcast(sent, world - 1)
-    right &= [int(part) for part in parts] == list(range(world)) and int(sent) == world - 1
-    wrong = [str(rank) for rank, fine in enumerate(gather_objects(right)) if not fine]
-    bandwidth = MEGABYTES * 2**20 * 2 * (world - 1) / world / large / 1e9
-    detail = f"{bandwidth:.2f} GB/s a process in sums of {MEGABYTES} MiB, {latency * 1e3:.2f} ms for one number"
-    name = f"{device.type} sums"
-    if wrong:
-        return Check(name, "failed", f"wrong results on rank {', '.join(wrong)}", FEATURE, "test the network's driver")
-    return Check(name, "ok", detail, FEATURE)
-
-
-def _seconds(do: Callable[[], None], device: torch.device) -> float:
-    dist.barrier()
-    start = time.perf_counter()
-    for _ in range(ROUNDS):
-        do()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    seconds = torch.tensor((time.perf_counter() - start) / ROUNDS)
-    dist.all_reduce(seconds, dist.ReduceOp.MAX)
-    return float(seconds)
-
-
-def _shared_folder(seat: Seat, runs: Path) -> list[Check]:
-    """Have every process write a file into one folder of the first one's choice, and look for the others' files."""
-    folder = runs.absolute() / f".doctor-{os.getpid()}-{socket.gethostname()}"
-    folder = Path(gather_objects(str(folder))[0])
-    try:
-        seen = gather_objects(_write_and_look(folder, seat))
-        blind = [f"rank {rank}: {what}" for rank, what in enumerate(seen) if what]
-        remedy = "name a folder with --runs that all machines share"
-        if blind:
-            return [Check("shared folder", "failed", f"{runs}: {'; '.join(blind)}", FEATURE, remedy)]
-        shared = Check("shared folder", "ok", f"{runs}: each process sees the files of all", FEATURE)
-        return [shared, _locks(seat, folder)]
-    finally:
-        dist.barrier()
-        if seat.rank == 0:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write_and_look(folder: Path, seat: Seat) -> str:
-    """Return what is wrong, empty if nothing is."""
-    wrong = ""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / str(seat.rank)).write_text(str(seat.rank))
-    except OSError as error:
-        wrong = f"cannot write: {error.strerror}"
-    dist.barrier()
-    deadline, seen = time.monotonic() + SIGHT, set[str]()
-    while not wrong and len(seen) < seat.world and time.monotonic() < deadline:
-        time.sleep(0.05)
-        seen = {path.name for path in folder.iterdir()}
-    return wrong or ("" if len(seen) == seat.world else f"sees {len(seen)} of {seat.world} files")
-
-
-def _locks(seat: Seat, folder: Path) -> Check:
-    descriptor = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
-    state = ""
-    try:
-        if seat.rank == 0:
-            lock(descriptor, folder)
-        dist.barrier()
-        if seat.rank > 0:
-            lock(descriptor, folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            state = f"rank {seat.rank} got the lock that rank 0 holds"
-    except BlockingIOError:
-        pass
-    except UserError as error:
-        state = str(error)
-        if seat.rank == 0:
-            dist.barrier()
-    states = [text for text in gather_objects(state) if text]
-    os.close(descriptor)
-    if states:
-        remedy = "mount the file system with locks (flock) that hold on all machines; sweeps need them"
-        return Check("locks", "failed", "; ".join(states), FEATURE, remedy)
-    return Check("locks", "ok", "a lock of one process keeps out the others", FEATURE)
-
-
-def _clock() -> Check:
-    """Compare the clocks right after a barrier, which takes little time; the best of some rounds."""
-    rounds = []
-    for _ in range(ROUNDS):
-        dist.barrier()
-        times = gather_objects(time.time())
-        rounds.append(max(times) - min(times))
-    skew = min(rounds)
-    remedy = "" if skew < SKEW else "have the machines keep one time (chrony, ntpd)"
-    return Check("clocks", "ok" if skew < SKEW else "failed", f"differ by {skew:.3f} seconds at most", FEATURE, remedy)
-
-
-def _disk(facts: list[dict[str, Any]], name: str) -> Check:
-    least = min(range(len(facts)), key=lambda rank: float(facts[rank]["free"][name]))
-    free = facts[least]["free"][name]
-    detail = f"{name}: {free / 1e9:.1f} GB free at least (rank {least}, {facts[least]['host']})"
-    low = free < LOW_DISK
-    remedy = f"free some disk space (below {LOW_DISK / 1e9:.0f} GB)" if low else ""
-    return Check("disk", "failed" if low else "ok", detail, FEATURE, remedy)
 
 
 @contextmanager
