@@ -168,8 +168,7 @@ def at_toy_size(words: list[str], root: Path) -> list[str]:
     if script.endswith("evaluate.sbatch"):
         rest += ["--split=train", "--repeats=1", "--pool=4", "--no-multimodality"]
     elif script.endswith("sweep.sbatch"):
-        sets = [f"{stage}.{word.removeprefix('--')}" for stage, found in tiny.items() for word in found if "=" in word]
-        sets += ["evaluate.split=train", "evaluate.repeats=1", "evaluate.pool=4"]
+        sets = [word.removeprefix("--") for word in tiny["tokenizer"] if "=" in word]
         rest += ["--count=2", *(word for pair in sets for word in ("--set", pair))]
     else:
         rest = shlex.split(shlex.join(rest).replace("--config experiments/trainer/gpu.yaml", "")) + tiny[rest[0]]
@@ -181,7 +180,9 @@ def test_each_job_of_the_page_runs(tmp_path: Path, checkout: Path, cluster: Slur
     jobs = [shlex.split(line) for line in text.splitlines() if line.startswith("sbatch ")]
     for number, words in enumerate(jobs, 1):
         command = at_toy_size(words, checkout / "data")
-        command = [str(next((checkout / "data").glob("synthetic-*"))) if word == "data/STORE" else word for word in command]
+        command = [
+            str(next((checkout / "data").glob("synthetic-*"))) if word == "data/STORE" else word for word in command
+        ]
         assert submit(cluster, checkout, *command[1:], PROCESSES="1") == str(number)
         log = checkout / f"slurm-{number}.out"
         wait(cluster, str(number), lambda job=str(number): cluster.job(job)["JobState"] not in WAITING, log)

@@ -20,6 +20,8 @@ from helpers.launching import environment
 from scalemogen.files import locked
 
 NAMES = ("node1", "node2")
+SPACE = "scalemogen-"
+"""Begins the names of their namespaces."""
 BRIDGE = "scalemogen0"
 NET = "10.77.0"
 PATIENCE = 30.0
@@ -41,7 +43,7 @@ class Machines:
         """Start a command on one of the machines, or ("") on the one that both are in."""
         if name:
             named = ["unshare", "--uts", "sh", "-c", f'hostname {name}; exec "$@"', "sh"]
-            command = ["ip", "netns", "exec", name, *named, *command]
+            command = ["ip", "netns", "exec", SPACE + name, *named, *command]
         with log.open("ab") as file:
             process = subprocess.Popen(
                 command, cwd=place, env=environment(**more), stdout=file, stderr=file, start_new_session=True
@@ -77,24 +79,27 @@ def _made(machines: Machines, hosts: str) -> Iterator[Machines]:
         _ip("address", "add", f"{NET}.254/24", "dev", BRIDGE)
         _ip("link", "set", BRIDGE, "up")
         for number, name in enumerate(NAMES, 1):
-            place = Path("/etc/netns", name)  # `ip netns exec` puts its files over those of /etc
+            place = Path("/etc/netns", SPACE + name)  # `ip netns exec` puts its files over those of /etc
             place.mkdir(parents=True)
             (place / "hosts").write_text(f"127.0.0.1 localhost\n{hosts}{NET}.254 control\n")
-            _ip("netns", "add", name)
-            _ip("link", "add", f"{name}-out", "type", "veth", "peer", "name", "eth0", "netns", name)
+            _ip("netns", "add", SPACE + name)
+            _ip("link", "add", f"{name}-out", "type", "veth", "peer", "name", "eth0", "netns", SPACE + name)
             _ip("link", "set", f"{name}-out", "master", BRIDGE, "up")
-            _ip("-n", name, "address", "add", f"{NET}.{number}/24", "dev", "eth0")
-            _ip("-n", name, "link", "set", "eth0", "up")
-            _ip("-n", name, "link", "set", "lo", "up")
+            _ip("-n", SPACE + name, "address", "add", f"{NET}.{number}/24", "dev", "eth0")
+            _ip("-n", SPACE + name, "link", "set", "eth0", "up")
+            _ip("-n", SPACE + name, "link", "set", "lo", "up")
         yield machines
     finally:
         for process in machines.running:
             machines.end(process)
         for name in NAMES:
-            for pid in subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split():
+            for pid in subprocess.run(
+                ["ip", "netns", "pids", SPACE + name], capture_output=True, text=True
+            ).stdout.split():
                 os.kill(int(pid), signal.SIGKILL)
-            subprocess.run(["ip", "netns", "delete", name], stderr=subprocess.DEVNULL)
-            shutil.rmtree(Path("/etc/netns", name), ignore_errors=True)
+            for words in (["link", "delete", f"{name}-out"], ["netns", "delete", SPACE + name]):
+                subprocess.run(["ip", *words], stderr=subprocess.DEVNULL)
+            shutil.rmtree(Path("/etc/netns", SPACE + name), ignore_errors=True)
         subprocess.run(["ip", "link", "delete", BRIDGE], stderr=subprocess.DEVNULL)
 
 
@@ -145,7 +150,7 @@ def slurm(machines: Machines) -> Iterator[Slurm]:
     munge = [f"--{name}-file={folder / 'munge' / name}" for name in ("key", "pid", "log", "seed")]
     munge += ["--force", "--foreground", f"--socket={folder / 'munge' / 'socket'}"]
     machines.start("", ["munged", *munge], folder, log)
-    machines.start("", ["slurmctld", "-D", "-c"], folder, log, **variables)
+    machines.start("", ["slurmctld", "-D"], folder, log, **variables)
     for name in NAMES:
         machines.start(name, ["slurmd", "-D", "-N", name], folder, log, **variables)
     started = Slurm(machines, conf)
@@ -154,8 +159,10 @@ def slurm(machines: Machines) -> Iterator[Slurm]:
         if time.monotonic() > deadline:
             pytest.skip(f"SLURM's daemons do not start here: {log.read_text()[-1000:]}")
         time.sleep(0.5)
-    yield started
-    subprocess.run(["scancel", "--me"], env=environment(SLURM_CONF=str(conf)), check=False)
+    try:
+        yield started
+    finally:
+        subprocess.run(["scancel", "--me"], env=environment(SLURM_CONF=str(conf)), check=False)
 
 
 def _idle(slurm: Slurm) -> bool:

@@ -21,7 +21,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 8 MB."""
     place = tmp_path / "disk"
     place.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], capture_output=True, text=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], capture_output=True, text=True
+    )
     if made.returncode:
         pytest.skip(f"mounting needs root: {made.stderr.strip()}")
     yield place

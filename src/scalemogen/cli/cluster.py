@@ -30,7 +30,7 @@ from lightning.pytorch.plugins.environments import (  # type: ignore[attr-define
 from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 
 from scalemogen import __version__
-from scalemogen.cli.cluster_checks import FEATURE, clock, collectives, disk, same, shared_folder
+from scalemogen.cli.cluster_checks import FEATURE, clock, collectives, disk, gpus, same, shared_folder
 from scalemogen.cli.doctor import Check, line
 from scalemogen.cli.main import BAD_INPUT
 from scalemogen.errors import UserError
@@ -102,13 +102,16 @@ def examine(seat: Seat, runs: Path, data: Path, timeout: float) -> list[Check]:
     if checks[0].state == "failed":
         return checks
     step = timedelta(seconds=timeout / 3)
-    cuda = all(fact["cuda"] > seat.local_rank for fact in facts)
+    cuda = all(fact["gpu"] for fact in facts)
     try:
+        if cuda:
+            torch.cuda.set_device(seat.local_rank)
         backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
         dist.init_process_group(
             backend, store=PrefixStore("group", store), rank=seat.rank, world_size=seat.world, timeout=step
         )
         checks += [same(facts, name) for name in facts[0]["versions"]]
+        checks += [gpus(facts)]
         checks += [collectives(torch.device("cpu"))]
         checks += [collectives(torch.device("cuda", seat.local_rank))] if cuda else []
         checks += [*shared_folder(runs), clock()]
@@ -137,7 +140,7 @@ def _meet(seat: Seat, timeout: float) -> PrefixStore:
 
 def _gather_facts(seat: Seat, store: PrefixStore, runs: Path, data: Path, timeout: float) -> list[dict[str, Any]]:
     """Return what each process knows of its machine, an empty entry for one that does not come in time."""
-    store.set(f"fact/{seat.rank}", json.dumps(_facts(runs, data)))
+    store.set(f"fact/{seat.rank}", json.dumps(_facts(seat, runs, data)))
     if seat.rank == 0:
         deadline = time.monotonic() + timeout
         for rank in range(seat.world):
@@ -158,12 +161,13 @@ def _gather_facts(seat: Seat, store: PrefixStore, runs: Path, data: Path, timeou
     return found
 
 
-def _facts(runs: Path, data: Path) -> dict[str, Any]:
+def _facts(seat: Seat, runs: Path, data: Path) -> dict[str, Any]:
     versions = {"scalemogen": __version__, "commit": commit() or "none", "python": platform.python_version()}
     versions |= {name: metadata.version(name) for name in LIBRARIES} | {"cuda": torch.version.cuda or "none"}
     folders = {"runs": runs, "data": data, "temporary": Path(tempfile.gettempdir())}
     free = {f"{name} {path}": shutil.disk_usage(_existing(path)).free for name, path in folders.items()}
-    return {"host": socket.gethostname(), "cuda": torch.cuda.device_count(), "versions": versions, "free": free}
+    gpu = torch.cuda.device_count() > seat.local_rank
+    return {"host": socket.gethostname(), "gpu": gpu, "versions": versions, "free": free}
 
 
 def _existing(path: Path) -> Path:

@@ -42,6 +42,18 @@ def same(facts: list[dict[str, Any]], name: str) -> Check:
     return Check(name, "failed", f"{usual}, but {', '.join(others)}", FEATURE, "use one environment for all machines")
 
 
+def gpus(facts: list[dict[str, Any]]) -> Check:
+    """Compare whether every process has a GPU."""
+    without = [f"rank {number} ({fact['host']})" for number, fact in enumerate(facts) if not fact["gpu"]]
+    if len(without) == len(facts):
+        return Check(
+            "gpus", "absent", "no process has one", "training at full size", "ask SLURM for them: --gpus-per-node"
+        )
+    if without:
+        return Check("gpus", "failed", f"none for {', '.join(without)}", FEATURE, "give each process a GPU")
+    return Check("gpus", "ok", "each process has one", FEATURE)
+
+
 def collectives(device: torch.device) -> Check:
     """Add up a large tensor over all processes, and measure it as nccl-tests does (bus bandwidth)."""
     world = world_size()
