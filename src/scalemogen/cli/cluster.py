@@ -78,12 +78,16 @@ def find_seat() -> Seat:
     """Return this process's place, as the launcher tells it.
 
     Raises:
-        UserError: there is no launcher.
+        UserError: there is no launcher, or it gives tasks in a way that training cannot use.
     """
+    environment: Any
     if TorchElasticEnvironment.detect():
         environment = TorchElasticEnvironment()
     elif SLURMEnvironment.detect() and "SLURM_STEP_ID" in os.environ:
-        environment = SLURMEnvironment()
+        try:
+            environment = SLURMEnvironment()
+        except RuntimeError as error:
+            raise UserError(f"training does not start in this job either: {error}") from error
     else:
         raise UserError(
             "doctor --cluster asks the processes of a job: start it by `srun scalemogen doctor --cluster`, or by"
