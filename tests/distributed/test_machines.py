@@ -147,7 +147,9 @@ def test_a_job_that_is_told_its_time_is_over_goes_on_in_its_folder(
 def test_doctor_looks_at_a_job(checkout: Path, cluster: Slurm) -> None:
     command = [sys.executable, "-m", "scalemogen", "doctor", "--cluster", "--json", "--timeout=60"]
     log = checkout / "out.txt"
-    job = submit(cluster, checkout, "--nodes=2", "--ntasks-per-node=1", "--output=out.txt", f"--wrap=srun {' '.join(command)}")
+    job = submit(
+        cluster, checkout, "--nodes=2", "--ntasks-per-node=1", "--output=out.txt", f"--wrap=srun {' '.join(command)}"
+    )
     wait(cluster, job, lambda: cluster.job(job)["JobState"] in ("COMPLETED", "FAILED"), log)
     text = log.read_text()
     report = json.loads(text[text.index("{") : text.rindex("}") + 1])
@@ -168,7 +170,7 @@ def at_toy_size(words: list[str], root: Path) -> list[str]:
     if script.endswith("evaluate.sbatch"):
         rest += ["--split=train", "--repeats=1", "--pool=4", "--no-multimodality"]
     elif script.endswith("sweep.sbatch"):
-        sets = [word.removeprefix("--") for word in tiny["tokenizer"] if "=" in word]
+        sets = [word.removeprefix("--") for word in tiny["tokenizer"] if "=" in word[:-1]]
         rest += ["--count=2", *(word for pair in sets for word in ("--set", pair))]
     else:
         rest = shlex.split(shlex.join(rest).replace("--config experiments/trainer/gpu.yaml", "")) + tiny[rest[0]]

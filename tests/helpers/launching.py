@@ -14,7 +14,7 @@ from helpers.source import ROOT
 from scalemogen.cli.run_folder import RUN_VARIABLE
 from scalemogen.sweeps import RESUME_VARIABLE
 
-PATIENCE = 90.0
+PATIENCE = 120.0
 
 
 def environment(**more: str) -> dict[str, str]:

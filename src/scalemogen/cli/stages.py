@@ -37,7 +37,7 @@ from scalemogen.callbacks import (
 )
 from scalemogen.callbacks.newest import REQUEUED, requeue
 from scalemogen.checkpoints import read_checkpoint, require_whole
-from scalemogen.cli.elastic import meet_anew
+from scalemogen.cli.elastic import meet
 from scalemogen.cli.main import FAILED
 from scalemogen.cli.precision import chosen_precision, precision_plugin
 from scalemogen.cli.run_folder import Run, find_run, run_folder
@@ -219,7 +219,7 @@ class StageCLI(LightningCLI):
             KeyboardInterrupt: a second one did.
             SystemExit: another process of the training has ended.
         """
-        meet_anew()
+        meet()
         kwargs["weights_only"] = True  # what else a checkpoint's pickle may hold is never executed
         if self.run.newest is not None:
             kwargs["ckpt_path"] = str(self.run.newest)
@@ -237,7 +237,7 @@ class StageCLI(LightningCLI):
         except RuntimeError as error:
             if not (isinstance(error, dist.DistError) or "/gloo/" in str(error)):
                 raise
-            reason = str(error).strip().splitlines()[0]
+            reason = str(error).strip().splitlines()[0].split("] ", 1)[-1].partition(". ")[0]
             print(f"scalemogen: error: another process of this training has ended: {reason}", file=sys.stderr)
             sys.exit(FAILED)
         finally:  # Lightning ends the loading processes of the validation alone where a run ends inside of one
