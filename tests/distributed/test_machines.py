@@ -170,7 +170,7 @@ def at_toy_size(words: list[str], root: Path) -> list[str]:
     if script.endswith("evaluate.sbatch"):
         rest += ["--split=train", "--repeats=1", "--pool=4", "--no-multimodality"]
     elif script.endswith("sweep.sbatch"):
-        sets = [word.removeprefix("--") for word in tiny["tokenizer"] if "=" in word[:-1]]
+        sets = [word.removeprefix("--") for word in tiny["tokenizer"] if "=" in word[:-1] and "logger" not in word]
         rest += ["--count=2", *(word for pair in sets for word in ("--set", pair))]
     else:
         rest = shlex.split(shlex.join(rest).replace("--config experiments/trainer/gpu.yaml", "")) + tiny[rest[0]]
