@@ -63,8 +63,8 @@ train-evaluator: $(READY) ## the metrics' embedding network: EXPERIMENT=experime
 evaluate: $(READY) ## the full protocol: MODEL=runs/ar/NAME/model DATA=data/STORE ARGS="--split val"
 	@$(SCALEMOGEN) evaluate --model $(MODEL) --data $(DATA) $(ARGS)
 
-sweep: SWEEP ?= experiments/sweeps/tokenizer_scale_count.yaml
-sweep: $(READY) ## runs and one table, here or on a W&B server: SWEEP=experiments/....yaml ARGS="--jobs 2"
+sweep: SWEEP ?= experiments/sweeps/scales_x_bits.yaml
+sweep: $(READY) ## runs, one table and plots, here or on a W&B server: SWEEP=experiments/sweeps/....yaml ARGS="--jobs 2"
 	@$(SCALEMOGEN) sweep $(SWEEP) $(ARGS)
 
 smoke: $(READY) ## both stages, sampling and scoring in miniature: green means working

@@ -29,7 +29,7 @@ COMMANDS = MappingProxyType(
     {
         "demo": "train both stages on embedded data and generate motions",
         "experiment": "train stages and evaluate: one row of figures, each stage done once",
-        "sweep": "a W&B sweep file, on a server or on this machine: runs and one table",
+        "sweep": "a W&B sweep file, on a server or here: runs, one table and plots",
         "data": "build, check and describe motion stores",
         "generate": "a sentence to a motion",
         "edit": "a motion changed by a sentence, everywhere or in parts and frames",

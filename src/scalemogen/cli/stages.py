@@ -17,7 +17,7 @@ import torch.distributed as dist
 import wandb
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import LearningRateMonitor, TQDMProgressBar
+from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
@@ -27,6 +27,7 @@ from scalemogen import machine
 from scalemogen.callbacks import (
     EMA,
     BestCheckpoint,
+    LastStep,
     ModelFolder,
     NewestCheckpoint,
     SampleMotions,
@@ -40,6 +41,7 @@ from scalemogen.checkpoints import read_checkpoint, require_whole
 from scalemogen.cli.elastic import meet
 from scalemogen.cli.main import FAILED
 from scalemogen.cli.precision import chosen_precision, precision_plugin
+from scalemogen.cli.progress import progress
 from scalemogen.cli.run_folder import Run, find_run, run_folder
 from scalemogen.cli.run_loggers import loggers
 from scalemogen.data_modules import MotionDataModule
@@ -62,6 +64,8 @@ NOISE = (
     r"The '.*_dataloader' does not have many workers",
     # A machine of a cluster also trains without SLURM.
     r"The `srun` command is available on your system but is not used",
+    # Batches of a split without clips; the data module says so.
+    r"Total length of `list` across ranks is zero",
     # Short epochs are no mistake: steps are logged, whatever epoch they are in.
     r"The number of training batches .* is smaller than the logging interval",
     # A run's folder holds the loggers' files side by side, and --run may name a folder that has been used before.
@@ -170,14 +174,14 @@ class StageCLI(LightningCLI):
         newest = self._checkpoints(checkpoints)
         kwargs["default_root_dir"] = folder
         kwargs["plugins"] = [*_several(asked.get("plugins")), WholeCheckpoints()]
-        kwargs["callbacks"] = [*_several(asked.get("callbacks")), ModelFolder(), Throughput(), newest]
+        kwargs["callbacks"] = [*_several(asked.get("callbacks")), ModelFolder(), LastStep(), Throughput(), newest]
         kwargs["callbacks"].append(Threads(self._get(self.config_init, "threads")))
         if asked.get("logger") in (None, True):
             kwargs["logger"] = loggers(self.stage, self.run)
         if kwargs.get("logger", asked.get("logger")):
             kwargs["callbacks"].append(LearningRateMonitor("step"))
         if asked.get("enable_progress_bar") is not False:
-            kwargs["callbacks"].append(TQDMProgressBar())
+            kwargs["callbacks"].append(progress())
         precision = chosen_precision(asked)
         if precision is not None:
             plugin = precision_plugin(precision.name)
