@@ -12,6 +12,7 @@ from scalemogen.callbacks.newest import NewestCheckpoint
 from scalemogen.callbacks.sample_motions import SampleMotions
 from scalemogen.callbacks.threads import Threads
 from scalemogen.callbacks.throughput import Throughput
+from scalemogen.callbacks.watch import Watch
 
 __all__ = [
     "EMA",
@@ -23,4 +24,5 @@ __all__ = [
     "SkipNonFinite",
     "Threads",
     "Throughput",
+    "Watch",
 ]

@@ -68,6 +68,10 @@ def usage() -> str:
         "  -h, --help   this text; `scalemogen <command> --help` for one command",
         "  --version    version of this package",
         "",
+        "resume:  a training that was stopped or killed goes on with the same command and --run FOLDER --resume",
+        "sweep:   scalemogen sweep FILE; the same command again goes on",
+        "cluster: sbatch experiments/cluster/train.sbatch STAGE --config FILE; scalemogen doctor --cluster",
+        "",
         'example: scalemogen generate --model runs/demo/model --text "a person waves" --seconds 4 --out wave.mp4',
     ]
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 import wandb
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import LightningModule, Trainer
@@ -33,9 +34,12 @@ from scalemogen.callbacks import (
     SkipNonFinite,
     Threads,
     Throughput,
+    Watch,
 )
+from scalemogen.callbacks.newest import REQUEUED, requeue
 from scalemogen.checkpoints import read_checkpoint, require_whole
-from scalemogen.cli.elastic import meet_anew
+from scalemogen.cli.elastic import meet
+from scalemogen.cli.main import FAILED
 from scalemogen.cli.precision import chosen_precision, precision_plugin
 from scalemogen.cli.progress import progress
 from scalemogen.cli.run_folder import Run, find_run, run_folder
@@ -58,6 +62,8 @@ NOISE = (
     r"(?s).*JSONARGPARSE_DEPRECATION_WARNINGS",
     # Batches are read faster than training takes them; more loading processes do not make it faster.
     r"The '.*_dataloader' does not have many workers",
+    # A machine of a cluster also trains without SLURM.
+    r"The `srun` command is available on your system but is not used",
     # Batches of a split without clips; the data module says so.
     r"Total length of `list` across ranks is zero",
     # Short epochs are no mistake: steps are logged, whatever epoch they are in.
@@ -131,6 +137,7 @@ class StageCLI(LightningCLI):
             action="store_true",
             help="fit: go on from the newest whole checkpoint in the folder of --run, or begin if it has none",
         )
+        parser.add_lightning_class_args(Watch, "watch")
         parser.add_lightning_class_args(EMA, "ema")
         parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
         parser.add_lightning_class_args(SkipNonFinite, "finite")
@@ -216,8 +223,9 @@ class StageCLI(LightningCLI):
         Raises:
             RunStopped: a signal asked for it.
             KeyboardInterrupt: a second one did.
+            SystemExit: another process of the training has ended.
         """
-        meet_anew()
+        meet()
         kwargs["weights_only"] = True  # what else a checkpoint's pickle may hold is never executed
         if self.run.newest is not None:
             kwargs["ckpt_path"] = str(self.run.newest)
@@ -232,17 +240,35 @@ class StageCLI(LightningCLI):
             if not isinstance(error.__context__, KeyboardInterrupt):
                 raise
             raise KeyboardInterrupt from error
+        except RuntimeError as error:
+            if not (isinstance(error, dist.DistError) or "/gloo/" in str(error)):
+                raise
+            reason = str(error).strip().splitlines()[0].split("] ", 1)[-1].partition(". ")[0]
+            print(f"scalemogen: error: another process of this training has ended: {reason}", file=sys.stderr)
+            sys.exit(FAILED)
+        finally:  # Lightning ends the loading processes of the validation alone where a run ends inside of one
+            self.trainer.fit_loop.teardown()
         self._report()
 
     def _report_stop(self, stop: RunStopped) -> None:
-        """Say how to go on; a process that Lightning has started leaves quietly, else Lightning kills the first one."""
+        """Say how to go on, and put a SLURM job back into its queue when all is written.
+
+        A process that Lightning has started leaves quietly, else Lightning kills the first one.
+        """
         self._report()
+        outside = _started_from_outside(self.trainer)
         if self.trainer.is_global_zero:
             name = signal.Signals(stop.number).name
             print(f"stopped by {name} after {self.trainer.global_step} steps: {stop.checkpoint} is whole;", end=" ")
             print(f"the same command with --run {self.run.folder} --resume goes on", flush=True)
-        elif not _started_from_outside(self.trainer):
+        elif not outside:
             sys.exit(0)
+        if stop.number in REQUEUED:
+            if self.trainer.is_global_zero:
+                finish_logging()
+                requeue()
+            if outside:  # srun ends all processes when one of them has left
+                self.trainer.strategy.barrier("requeued")
 
     def _report(self) -> None:
         folder = Path(self.trainer.default_root_dir) / "model"
@@ -328,6 +354,11 @@ def main(stage: str, argv: Sequence[str]) -> int:
         try:
             make_cli(stage, argv)
         finally:
-            if wandb.run is not None:  # else the next run of this process would be logged as part of this one
-                wandb.finish()
+            finish_logging()
     return 0
+
+
+def finish_logging() -> None:
+    """End the W&B run, else the next run of this process would be logged as part of it."""
+    if wandb.run is not None:
+        wandb.finish()
