@@ -128,7 +128,7 @@ class Watch(Callback):
                     self._leave(self._find(store, names, mine), mine)
 
     def _find(self, store: TCPStore | None, names: Sequence[str], mine: int) -> str:
-        """Return what is wrong, also where the store is that of a stopped process: torch's client then waits for ever."""
+        """Return what is wrong. Of a store that a stopped process keeps, torch's client awaits an answer for ever."""
         found: list[str] = []
 
         def ask() -> None:
