@@ -8,6 +8,7 @@ from scalemogen.callbacks.ema import EMA
 from scalemogen.callbacks.finite import SkipNonFinite
 from scalemogen.callbacks.model_folder import ModelFolder
 from scalemogen.callbacks.newest import NewestCheckpoint
+from scalemogen.callbacks.record import RunRecord
 from scalemogen.callbacks.sample_motions import SampleMotions
 from scalemogen.callbacks.threads import Threads
 from scalemogen.callbacks.throughput import Throughput
@@ -17,6 +18,7 @@ __all__ = [
     "BestCheckpoint",
     "ModelFolder",
     "NewestCheckpoint",
+    "RunRecord",
     "SampleMotions",
     "SkipNonFinite",
     "Threads",

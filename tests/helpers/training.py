@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,13 @@ class SignalAt(Callback):
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         if trainer.global_step == self.step:
             os.kill(os.getpid(), self.number)
+
+
+class SignalBefore(Callback):
+    """Sends this process SIGTERM before anything is trained."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class SpoilLoss(Callback):

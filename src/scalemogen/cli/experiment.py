@@ -148,7 +148,7 @@ def run(args: argparse.Namespace) -> int:
     with atomic_path(folder / "result.json") as temporary:
         temporary.write_text(json.dumps(result, indent=1))
     if sweep:
-        with wandb.init(config=dict(word.split("=", 1) for word in args.options)) as logged:
+        with wandb.init(config=dict(word.split("=", 1) for word in args.options), job_type="experiment") as logged:
             logged.log(row)
     for name, value in row.items():
         print(f"{name:<40} {value:.4g}")

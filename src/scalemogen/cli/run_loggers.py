@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import csv
 import os
+import ssl
+import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
 
+import wandb
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.utilities import rank_zero_only
 
 from scalemogen.cli.account import has_wandb_key
 from scalemogen.cli.run_folder import Run
+from scalemogen.errors import RunStopped
 from scalemogen.files import atomic_path
 
 WANDB_ID = "wandb_id"
 """File in a run's folder with the run's name on the W&B server."""
+TIMEOUTS = {"init_timeout": 30.0, "finish_timeout": 120.0}
+"""Seconds that W&B may hold up a run; see RunLogger."""
+PROBE = 5.0
+"""Seconds in which a server that can be reached answers."""
 
 
 class _Writer(ExperimentWriter):
@@ -65,19 +78,97 @@ def _drop_rows(path: Path, first: int) -> None:
         writer.writerows(row for row in rows if int(row["step"]) < first)
 
 
-def loggers(stage: str, run: Run) -> list[CSVLogger | WandbLogger]:
-    """Return a W&B logger (offline without a key) and a CSV logger, both in the run's folder.
+class RunLogger(WandbLogger):
+    """W&B's logger, online with a key; where its server cannot be reached, the run stays on disk for `wandb sync`.
+
+    A dead network holds up the beginning of a run by `WANDB_INIT_TIMEOUT` seconds (30) at most, and its end by
+    `WANDB_FINISH_TIMEOUT` (120). What is logged in between is written to disk and sent in the background.
+
+    Args:
+        kind: of work: a stage's name, or "evaluate".
+        folder: of the run.
+        identifier: of the run on the server; None for a new one.
+    """
+
+    def __init__(self, kind: str, folder: Path, identifier: str | None = None) -> None:
+        offline = os.environ.get("WANDB_MODE", "online" if has_wandb_key() else "offline") != "online"
+        if offline:  # nothing to say: the files are in the run's folder, and `wandb sync` uploads them
+            os.environ.setdefault("WANDB_SILENT", "true")
+        limits = {name: float(os.environ.get(f"WANDB_{name.upper()}", seconds)) for name, seconds in TIMEOUTS.items()}
+        super().__init__(
+            project="scalemogen",
+            name=f"{kind}/{folder.name}",
+            save_dir=folder,
+            offline=offline,
+            id=identifier,
+            job_type=kind,
+            group=os.environ.get("WANDB_RUN_GROUP"),
+            settings=wandb.Settings(**limits),
+        )
+        self._wandb_init.pop("anonymous")  # Lightning passes None, and W&B warns that the setting is no more
+
+    @property
+    def experiment(self) -> Any:
+        """The run, made on first use, by the first process only."""
+        first: bool = rank_zero_only.rank == 0  # type: ignore[attr-defined]
+        if self._experiment is None and first and not self._offline:
+            try:
+                _reach(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai"))
+                return super().experiment
+            except (OSError, wandb.Error) as error:
+                self._offline, self._wandb_init["mode"] = True, "offline"
+                place = Path(str(self.save_dir)) / "wandb"
+                reason = " ".join(str(error).split())
+                print(f"W&B: {reason}; this run is kept in {place}, `wandb sync` uploads it", file=sys.stderr)
+        return super().experiment
+
+
+def _reach(url: str) -> None:
+    """Ask a server for anything, through a proxy if there is one.
+
+    Raises:
+        OSError: it does not answer in time.
+    """
+    try:
+        urlopen(url, timeout=PROBE).close()
+    except HTTPError:
+        return  # it has answered
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        if not isinstance(reason, ssl.SSLError):  # W&B may know certificates that Python does not
+            raise OSError(f"cannot reach {url} ({reason})") from error
+
+
+def loggers(kind: str, run: Run) -> list[CSVLogger | WandbLogger]:
+    """Return a W&B logger and a CSV logger, both in the run's folder.
 
     A run that goes on keeps its identifier at W&B, where a sweep's agent has not set another one.
+
+    Args:
+        kind: see RunLogger.
+        run: where it writes.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
-    offline = os.environ.get("WANDB_MODE", "online" if has_wandb_key() else "offline") != "online"
-    if offline:  # nothing to say: the files are in the run's folder, and `wandb sync` uploads them
-        os.environ.setdefault("WANDB_SILENT", "true")
-    name, identifier = f"{stage}/{run.folder.name}", os.environ.get("WANDB_RUN_ID") or _identifier(run)
-    logger = WandbLogger(project="scalemogen", name=name, save_dir=run.folder, offline=offline, id=identifier)
-    logger._wandb_init.pop("anonymous")  # Lightning passes None, and W&B warns that the setting is no more
-    return [logger, GrowingCSV(run.folder, run.step)]
+    identifier = os.environ.get("WANDB_RUN_ID") or _identifier(run)
+    return [RunLogger(kind, run.folder, identifier), GrowingCSV(run.folder, run.step)]
+
+
+@contextmanager
+def finished_wandb() -> Iterator[None]:
+    """Finish the W&B run that is at work when the block is left, as done or failed.
+
+    Else the next run of this process would be logged as part of this one.
+    """
+    status = 1
+    try:
+        yield
+        status = 0
+    except RunStopped as stop:
+        status = stop.status
+        raise
+    finally:
+        if wandb.run is not None:
+            wandb.finish(exit_code=status)
 
 
 def _identifier(run: Run) -> str:

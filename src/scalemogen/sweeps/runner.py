@@ -72,6 +72,8 @@ def run_jobs(jobs: Sequence[Job], parallel: int, lock: int) -> Generator[Outcome
     waiting = deque(jobs)
     running: dict[subprocess.Popen[bytes], tuple[Job, float]] = {}
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", RESUME_VARIABLE: "1"}
+    if jobs:  # what W&B shows side by side
+        environment.setdefault("WANDB_RUN_GROUP", jobs[0].folder.parent.name)
     if parallel > 1:
         environment.setdefault("OMP_NUM_THREADS", str(max(1, _cores() // parallel)))
     try:
