@@ -26,9 +26,8 @@ class Throughput(Callback):
         process_gb, device_gb                     most memory so far of this process, and of its tensors on a GPU
         mfu                                       floating point operations over what the device could do at best
 
-    "mfu" is there where the device's peak is known (`machine.peak_flops`), and networks are not compiled. The operations
-    of one step, the second one, are counted while it runs (as `scalemogen.cost` does), and are taken to grow with the
-    frames.
+    "mfu" is there where the device's peak is known (`machine.peak_flops`), and networks are not compiled. Operations are
+    counted in one step, the second one, as `scalemogen.cost` counts them, and are taken to grow with the frames.
     """
 
     def __init__(self) -> None:
@@ -87,7 +86,7 @@ class Throughput(Callback):
         counter, self._counter = self._counter, None
         if counter is None:
             return 0
-        counter.__exit__(None, None, None)
+        counter.__exit__(None, None, None)  # type: ignore[no-untyped-call]
         return int(counter.get_total_flops())
 
     def _figures(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Tensor | float]:

@@ -1,7 +1,7 @@
 """Reading back what W&B has written to disk: the log that `wandb sync` uploads.
 
-The format is LevelDB's: blocks of 32 KiB with pieces of records, each after 7 bytes of checksum, length and kind. Before
-the first one are 7 bytes of W&B's own.
+The format is LevelDB's: blocks of 32 KiB with pieces of records, each after 7 bytes of checksum, length and kind.
+Before the first one are 7 bytes of W&B's own.
 """
 
 from __future__ import annotations

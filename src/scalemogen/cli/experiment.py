@@ -44,6 +44,7 @@ TAKEN = {
     "evaluate": {"model": "ar", "data": "ar", "evaluator": "evaluator"},
 }
 """Options of a stage that come from a stage before it, unless they are given."""
+GROUP_VARIABLE = "WANDB_RUN_GROUP"
 SWEEP_VARIABLES = ("WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH")
 
 
@@ -133,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
     """
     plan = read_plan(args.options)
     folder = Path(run_folder("experiment", args.run))
-    with outside_sweep() as sweep:
+    with outside_sweep(folder.name) as sweep:
         finished = run_stages(plan, args.stages)
     row: dict[str, float] = {}
     for stage in finished:
@@ -157,17 +158,24 @@ def run(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def outside_sweep() -> Iterator[bool]:
+def outside_sweep(group: str) -> Iterator[bool]:
     """Hide a W&B agent's run from the stages: they log runs of their own, and the agent's gets the row.
+
+    Args:
+        group: of the stages' runs, where they are part of nothing larger.
 
     Yields:
         Whether an agent is at work.
     """
     hidden = {name: os.environ.pop(name) for name in SWEEP_VARIABLES if name in os.environ}
+    grouped = GROUP_VARIABLE in os.environ
+    os.environ.setdefault(GROUP_VARIABLE, hidden.get("WANDB_SWEEP_ID", group))
     try:
         yield bool(hidden)
     finally:
         os.environ.update(hidden)
+        if not grouped:
+            del os.environ[GROUP_VARIABLE]
         if hidden:
             wandb.teardown()  # W&B has read the environment, and would not look again
 

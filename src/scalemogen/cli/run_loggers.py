@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import wandb
@@ -21,13 +21,11 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from scalemogen.cli.account import has_wandb_key
 from scalemogen.cli.run_folder import Run
-from scalemogen.errors import RunStopped
+from scalemogen.errors import RunStopped, UserError
 from scalemogen.files import atomic_path
 
 WANDB_ID = "wandb_id"
 """File in a run's folder with the run's name on the W&B server."""
-TIMEOUTS = {"init_timeout": 30.0, "finish_timeout": 120.0}
-"""Seconds that W&B may hold up a run; see RunLogger."""
 PROBE = 5.0
 """Seconds in which a server that can be reached answers."""
 
@@ -88,13 +86,15 @@ class RunLogger(WandbLogger):
         kind: of work: a stage's name, or "evaluate".
         folder: of the run.
         identifier: of the run on the server; None for a new one.
+
+    Raises:
+        UserError: one of these variables is no number.
     """
 
     def __init__(self, kind: str, folder: Path, identifier: str | None = None) -> None:
         offline = os.environ.get("WANDB_MODE", "online" if has_wandb_key() else "offline") != "online"
         if offline:  # nothing to say: the files are in the run's folder, and `wandb sync` uploads them
             os.environ.setdefault("WANDB_SILENT", "true")
-        limits = {name: float(os.environ.get(f"WANDB_{name.upper()}", seconds)) for name, seconds in TIMEOUTS.items()}
         super().__init__(
             project="scalemogen",
             name=f"{kind}/{folder.name}",
@@ -103,7 +103,10 @@ class RunLogger(WandbLogger):
             id=identifier,
             job_type=kind,
             group=os.environ.get("WANDB_RUN_GROUP"),
-            settings=wandb.Settings(**limits),
+            settings=wandb.Settings(
+                init_timeout=_seconds("WANDB_INIT_TIMEOUT", 30.0),
+                finish_timeout=_seconds("WANDB_FINISH_TIMEOUT", 120.0),
+            ),
         )
         self._wandb_init.pop("anonymous")  # Lightning passes None, and W&B warns that the setting is no more
 
@@ -116,11 +119,20 @@ class RunLogger(WandbLogger):
                 _reach(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai"))
                 return super().experiment
             except (OSError, wandb.Error) as error:
+                wandb.teardown()  # forgets the run that was to begin
                 self._offline, self._wandb_init["mode"] = True, "offline"
                 place = Path(str(self.save_dir)) / "wandb"
                 reason = " ".join(str(error).split())
                 print(f"W&B: {reason}; this run is kept in {place}, `wandb sync` uploads it", file=sys.stderr)
         return super().experiment
+
+
+def _seconds(variable: str, default: float) -> float:
+    value = os.environ.get(variable, str(default))
+    try:
+        return float(value)
+    except ValueError as error:
+        raise UserError(f"{variable} is {value!r}; a number of seconds is needed") from error
 
 
 def _reach(url: str) -> None:

@@ -133,8 +133,8 @@ def test_speeds_and_shares_are_what_they_can_be(runs: dict[str, Path]) -> None:
         assert 16 * clips <= frames * 1.001 <= 196.2 * clips
     for name in ("cross_entropy", "accuracy"):
         assert f"train_scales/{name}_00" in figures
-        scales = [name for name in figures if re.fullmatch(rf"train_scales/{name}_\d\d", name)]
-        assert len(scales) == len([name for name in figures if name.startswith("val_scales/accuracy_")])
+        scales = [figure for figure in figures if figure.startswith(f"train_scales/{name}_")]
+        assert len(scales) == len([figure for figure in figures if figure.startswith("val_scales/accuracy_")])
     assert "train/mfu" not in figures  # nobody knows what this processor could do
 
 
@@ -154,10 +154,10 @@ def test_the_documented_figures_are_those_that_are_logged(runs: dict[str, Path])
 
 
 def test_samples_are_shown_with_their_captions(runs: dict[str, Path], logs: dict[str, Log]) -> None:
-    shown = [entry for entry in logs["tokenizer"].history if "samples/animation" in entry]
+    shown = [entry for entry in logs["tokenizer"].history if "samples/animation/videos" in entry]
     assert len(shown) == 2  # one for each validation
     assert [entry["trainer/global_step"] for entry in shown] == [2, 4]
-    video = shown[0]["samples/animation"]["videos"][0]
+    video = shown[0]["samples/animation/videos"][0]
     assert video["caption"].startswith("reconstruction: ")
     (files,) = runs["tokenizer"].glob("wandb/offline-run-*/files")
     assert (files / video["path"]).read_bytes()[:3] == b"GIF"
