@@ -20,6 +20,9 @@ from scalemogen.errors import UserError
 OURS = Path(scalemogen.__file__).parents[1]
 """The folder that this package is imported from."""
 
+KEPT = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str((1 << 31) - 1)}
+"""Has glibc keep freed memory, as trainings do (`machine.keep_freed_memory`); for other revisions too."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -38,7 +41,8 @@ def run_row(row: Row, settings: Settings, *, source: Path = OURS, threads: int |
         source: folder that the package is imported from.
         threads: of torch; None leaves the choice to the machine.
     """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(source), os.environ.get("PYTHONPATH", "")])}
+    path = os.pathsep.join([str(source), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, **KEPT, "PYTHONPATH": path}
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
     job = json.dumps({"maker": row.maker, "options": dict(row.options), "settings": settings.to_dict()})

@@ -6,6 +6,7 @@ if __name__ != "scalemogen.callbacks":
 from scalemogen.callbacks.best import BestCheckpoint
 from scalemogen.callbacks.ema import EMA
 from scalemogen.callbacks.finite import SkipNonFinite
+from scalemogen.callbacks.last_step import LastStep
 from scalemogen.callbacks.model_folder import ModelFolder
 from scalemogen.callbacks.newest import NewestCheckpoint
 from scalemogen.callbacks.record import RunRecord
@@ -16,6 +17,7 @@ from scalemogen.callbacks.throughput import Throughput
 __all__ = [
     "EMA",
     "BestCheckpoint",
+    "LastStep",
     "ModelFolder",
     "NewestCheckpoint",
     "RunRecord",

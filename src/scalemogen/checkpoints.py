@@ -216,7 +216,7 @@ def read_description(folder: str | Path) -> dict[str, Any]:
         raise UserError(f"{path} is not a model description: {error}") from error
     if found != FORMAT:
         raise UserError(f"{path} has format {found!r:.60}; this version reads {FORMAT}")
-    own = digest_json({key: value for key, value in description.items() if key != "digest"})
+    own = description_digest(description)
     digest = description.get("digest", own)
     if digest != own:
         raise UserError(
@@ -224,6 +224,11 @@ def read_description(folder: str | Path) -> dict[str, Any]:
             " (if you have edited it, take the entry 'digest' out)"
         )
     return description
+
+
+def description_digest(description: Mapping[str, Any]) -> str:
+    """Return the digest of a model's description, its entry "digest" left out: what tells models apart."""
+    return digest_json({key: value for key, value in description.items() if key != "digest"})
 
 
 def read_checkpoint(path: str | Path, stage: str | None = None) -> dict[str, Any]:

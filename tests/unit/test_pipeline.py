@@ -168,6 +168,7 @@ def test_what_is_no_motion_is_refused(given: Any, model: TextToMotion) -> None:
         (lambda model, motion: model.prolong(motion, "a", 601), "601 seconds: what is made .* lasts 0.20 to 600.00 s"),
         (lambda model, motion: model.bridge(motion, motion, "a", 1e9), "1e.09 seconds: what is made .* 600.00 seconds"),
         (lambda model, motion: model.vary(motion, "a", 2.5), "2.5 variations"),
+        (lambda model, motion: motion.slice(9, 3), r"slice\(9, 3\) is empty"),
         (lambda model, motion: motion.slice(0, 99), "frames 0:99 are not in the motion, which has frames 0:23"),
     ],
 )
@@ -222,16 +223,16 @@ def test_folders_that_hold_no_model_are_refused(tmp_path: Path) -> None:
 
 def test_a_tokenizer_alone_reconstructs_but_does_not_generate(tmp_path: Path) -> None:
     model = TextToMotion.from_pretrained(make_model(tmp_path / "tokenizer", stage="tokenizer"))
-    assert model.reconstruct(make_motion()).frames == 22
+    assert model.reconstruct(make_motion()).frames == 23
     with pytest.raises(UserError, match="a tokenizer alone"):
         model.generate("a person walks", seconds=1)
 
 
-@pytest.mark.parametrize("frames", [2, 23, 33, 34, 101])
-def test_reconstruction_has_the_frames_of_the_prepared_motion(frames: int, model: TextToMotion) -> None:
+@pytest.mark.parametrize("frames", [1, 2, 23, 33, 34, 101])
+def test_reconstruction_has_the_frames_of_the_given_motion(frames: int, model: TextToMotion) -> None:
     motion = make_motion(frames=frames)
     prepared = model.prepare(motion)
-    assert model.reconstruct(motion).frames == prepared.frames == frames - 1
+    assert model.reconstruct(motion).frames == prepared.frames == frames
 
 
 def test_preparing_only_moves_and_turns_the_motion(model: TextToMotion) -> None:
@@ -239,9 +240,9 @@ def test_preparing_only_moves_and_turns_the_motion(model: TextToMotion) -> None:
     motion = make_motion(frames=41, fps=40.0)
     prepared = model.prepare(motion)
     assert prepared.fps == FPS
-    assert prepared.frames == 20
+    assert prepared.frames == 21
     assert prepared.root[0, [0, 2]].abs().max() < 1e-6
-    expected = motion.positions[0:40:2]
+    expected = motion.positions[::2]
     torch.testing.assert_close(
         torch.cdist(prepared.positions, prepared.positions), torch.cdist(expected, expected), atol=1e-3, rtol=0
     )
@@ -267,6 +268,16 @@ def test_windows_join_without_a_jump(model: TextToMotion, monkeypatch: pytest.Mo
     monkeypatch.setattr(model, "_bundle", replace(model._bundle, tokenizer=Exact()))  # type: ignore[arg-type]
     motion = make_motion(frames=91)
     assert float(mpjpe_world(model.reconstruct(motion).positions[None], model.prepare(motion).positions[None])) < 1e-5
+
+
+def test_a_model_and_a_motion_say_in_one_line_what_they_are(model: TextToMotion) -> None:
+    text = repr(model)
+    assert text.startswith(
+        f"<TextToMotion of data {model.facts.name} (humanml3d, {FPS:g} fps, up to {MAX_FRAMES} frames"
+    )
+    assert re.search(r"parameters: tokenizer [\d,]+, transformer [\d,]+, text [\d,]+; digest \w{16}>$", text)
+    assert repr(make_motion()) == "<Motion of 23 frames, 1.15 s at 20 fps, humanml3d (22 joints)>"
+    assert "\n" not in text
 
 
 def test_another_skeleton_is_refused(model: TextToMotion) -> None:

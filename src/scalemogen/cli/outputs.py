@@ -27,11 +27,10 @@ def check_outputs(paths: Sequence[Path], sources: Sequence[Path] = ()) -> None:
     Raises:
         UserError: an unknown suffix, a folder in the file's place, a place where no file can be made, or a source.
     """
-    allowed = (*FORMATS, SHEET)
     for path in paths:
-        if path.suffix.lower() not in allowed:
+        if path.suffix.lower() not in FORMATS:
             suffix = f"'{path.suffix}'" if path.suffix else "a file without suffix"
-            raise UserError(f"{path}: cannot write {suffix}; a motion is written as {', '.join(allowed)}")
+            raise UserError(f"{path}: cannot write {suffix}; a motion is written as {', '.join(FORMATS)}")
         if path.is_dir():
             raise UserError(f"{path} is a folder; name a file")
         if any(path.resolve() == source.resolve() for source in sources):
@@ -62,6 +61,7 @@ def write_each(
     if path.suffix.lower() == SHEET:
         contact_sheet(motions, captions, path)
         return [path]
+    path.parent.mkdir(parents=True, exist_ok=True)
     if len(motions) == 1:
         return [motions[0].save(path)]
     digits = len(str(len(motions)))

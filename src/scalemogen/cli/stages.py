@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import LearningRateMonitor, TQDMProgressBar
+from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
@@ -27,6 +27,7 @@ from scalemogen import machine
 from scalemogen.callbacks import (
     EMA,
     BestCheckpoint,
+    LastStep,
     ModelFolder,
     NewestCheckpoint,
     RunRecord,
@@ -38,6 +39,7 @@ from scalemogen.callbacks import (
 from scalemogen.checkpoints import read_checkpoint, require_whole
 from scalemogen.cli.elastic import meet_anew
 from scalemogen.cli.precision import chosen_precision, precision_plugin
+from scalemogen.cli.progress import progress
 from scalemogen.cli.run_folder import Run, find_run, run_folder
 from scalemogen.cli.run_loggers import finished_wandb, loggers
 from scalemogen.data_modules import MotionDataModule
@@ -165,7 +167,8 @@ class StageCLI(LightningCLI):
         newest = self._checkpoints(checkpoints)
         kwargs["default_root_dir"] = folder
         kwargs["plugins"] = [*_several(asked.get("plugins")), WholeCheckpoints()]
-        kwargs["callbacks"] = [*_several(asked.get("callbacks")), ModelFolder(), self._record(), Throughput(), newest]
+        kwargs["callbacks"] = [*_several(asked.get("callbacks")), ModelFolder(), self._record()]
+        kwargs["callbacks"] += [LastStep(), Throughput(), newest]
         kwargs["callbacks"].append(Threads(self._get(self.config_init, "threads")))
         if asked.get("logger") in (None, True):
             fits = self.subcommand in ("fit", None)
@@ -173,7 +176,7 @@ class StageCLI(LightningCLI):
         if kwargs.get("logger", asked.get("logger")):
             kwargs["callbacks"].append(LearningRateMonitor("step"))
         if asked.get("enable_progress_bar") is not False:
-            kwargs["callbacks"].append(TQDMProgressBar())
+            kwargs["callbacks"].append(progress())
         precision = chosen_precision(asked)
         if precision is not None:
             plugin = precision_plugin(precision.name)

@@ -43,6 +43,8 @@ class Take:
         Raises:
             UserError: they are none, or not in the given motion.
         """
+        if first >= last:
+            raise UserError(f"frames {first}:{last} are none: the first must lie before the one after the last")
         if not 0 <= first < last <= self.given_frames:
             seconds = self.given_frames / self.given_fps
             raise UserError(

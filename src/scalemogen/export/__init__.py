@@ -8,10 +8,10 @@ from scalemogen.export.bvh_like import write_bvh_like
 from scalemogen.export.csv_file import write_csv
 from scalemogen.export.glb import write_glb
 from scalemogen.export.npz import read_npz, write_npz
-from scalemogen.export.page import gallery, viewer_file, viewer_record, write_html
+from scalemogen.export.page import framed, gallery, viewer_file, viewer_record, write_html
 from scalemogen.export.pyramid import TokenPyramid, split_tokens
 from scalemogen.export.reading import read_motion
-from scalemogen.export.sheet import contact_sheet
+from scalemogen.export.sheet import contact_sheet, write_png
 from scalemogen.export.video import film, write_gif, write_mp4
 from scalemogen.motion.record import Writer, register_writer
 
@@ -20,6 +20,7 @@ __all__ = [
     "TokenPyramid",
     "contact_sheet",
     "film",
+    "framed",
     "gallery",
     "read_motion",
     "read_npz",
@@ -34,6 +35,7 @@ __all__ = [
     "write_html",
     "write_mp4",
     "write_npz",
+    "write_png",
 ]
 
 FORMATS: Mapping[str, Writer] = MappingProxyType(
@@ -45,6 +47,7 @@ FORMATS: Mapping[str, Writer] = MappingProxyType(
         ".mp4": write_mp4,
         ".gif": write_gif,
         ".html": write_html,
+        ".png": write_png,
     }
 )
 """Writers by suffix."""

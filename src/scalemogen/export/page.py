@@ -29,6 +29,12 @@ def write_html(motion: Motion, path: Path) -> None:
     gallery([motion], [""], path, title=path.stem)
 
 
+def framed(motion: Motion) -> str:
+    """Return a page with one motion inside an HTML frame, to be shown within another page."""
+    page = html.escape(_page("motion", [viewer_record(motion, "", "")]))
+    return f'<iframe srcdoc="{page}" width="100%" height="480" style="border: 0"></iframe>'
+
+
 def gallery(
     motions: Sequence[Motion],
     captions: Sequence[str],

@@ -20,6 +20,15 @@ TITLE_LINES = 2
 PADDING = 6
 
 
+def write_png(motion: Motion, path: Path) -> None:
+    """Write eight frames of a motion in a row, titled by the file's name; see `contact_sheet`.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    contact_sheet([motion], [path.stem], path)
+
+
 def contact_sheet(motions: Sequence[Motion], titles: Sequence[str], path: str | Path, frames: int = 8) -> None:
     """Write a PNG with one row a motion: frames evenly spread from the first to the last, under the motion's title.
 

@@ -35,7 +35,7 @@ def register_writer(suffix: str) -> Callable[[Writer], Writer]:
     return register
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Motion:
     """One clip of one person.
 
@@ -70,6 +70,16 @@ class Motion:
             raise ValueError("a motion holds values that are not finite")
         if (torch.linalg.vector_norm(self.rotations, dim=-1) - 1).abs().max() > 1e-3:
             raise ValueError("a motion holds rotations that are not unit quaternions")
+
+    def __repr__(self) -> str:
+        """One line: frames, seconds and skeleton."""
+        skeleton = f"{self.skeleton.name} ({len(self.skeleton.joints)} joints)"
+        return f"<Motion of {self.frames} frames, {self.seconds:.2f} s at {self.fps:g} fps, {skeleton}>"
+
+    def _repr_html_(self) -> str:
+        """Return the player of `.html` files in a frame of its own, which notebooks show."""
+        page: str = import_module("scalemogen.export").framed(self)
+        return page
 
     @classmethod
     def from_rotations(
@@ -116,6 +126,8 @@ class Motion:
         Raises:
             UserError: the range is empty or leaves the motion.
         """
+        if start >= stop:
+            raise UserError(f"slice({start}, {stop}) is empty: start must lie before stop")
         if not 0 <= start < stop <= self.frames:
             raise UserError(f"frames {start}:{stop} are not in the motion, which has frames 0:{self.frames}")
         return replace(self, positions=self.positions[start:stop], rotations=self.rotations[start:stop])
@@ -184,9 +196,11 @@ class Motion:
         """Write the motion to a file; the suffix chooses the format. Returns the path.
 
         Raises:
-            UserError: no writer for the suffix.
+            UserError: no writer for the suffix, or no folder to write into.
         """
         target = Path(path)
+        if not target.parent.is_dir():
+            raise UserError(f"{target}: there is no folder {target.parent}")
         if target.suffix.lower() not in WRITERS:
             import_module("scalemogen.export")  # registers its formats
         if target.suffix.lower() not in WRITERS:

@@ -10,9 +10,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from scalemogen.checkpoints import Bundle, load_model
+from scalemogen.checkpoints import Bundle, description_digest, load_model
 from scalemogen.contracts import DataFacts, TokenSpec
-from scalemogen.editing import align
+from scalemogen.editing import make_take
 from scalemogen.motion import Motion, Normaliser, get_layout
 from scalemogen.motion.rigid import make_all_rigid
 from scalemogen.pipeline.devices import choose_device
@@ -56,19 +56,33 @@ class MotionCodec:
         chosen = choose_device(device)
         return cls(load_model(path), chosen)
 
+    def __repr__(self) -> str:
+        """One line: what was trained, on which data, how large it is, and the digest of its description."""
+        networks = {"tokenizer": self._bundle.tokenizer, "transformer": self._bundle.ar, "text": self._bundle.text}
+        sizes = ", ".join(
+            f"{name} {sum(weight.numel() for weight in network.parameters()):,}"
+            for name, network in networks.items()
+            if network is not None
+        )
+        facts, digest = self.facts, description_digest(self._bundle.description)
+        return (
+            f"<{type(self).__name__} of data {facts.name} ({facts.skeleton.name}, {facts.fps:g} fps, up to"
+            f" {self.max_frames} frames), parameters: {sizes}; digest {digest}>"
+        )
+
     @property
     def max_frames(self) -> int:
         """Frames of the longest motion that can be generated."""
         return self.spec.max_frames
 
     def prepare(self, motion: Motion) -> Motion:
-        """Return a motion as the model sees it: at its frame rate, starting over the origin, one frame shorter.
+        """Return a motion as the model sees it: at its frame rate, starting over the origin.
 
         A person with bones of their own gets the skeleton's, and the lowest joint is put on the floor, as in the
         training data. `reconstruct` is to be compared with this.
 
         Raises:
-            UserError: another skeleton, or fewer than two frames at the model's rate.
+            UserError: another skeleton.
         """
         return self._layout.to_motion(self._features(motion), self.facts.skeleton, self.facts.fps)
 
@@ -79,7 +93,7 @@ class MotionCodec:
         decoded windows join without a jump of the path.
 
         Raises:
-            UserError: another skeleton, or fewer than two frames at the model's rate.
+            UserError: another skeleton.
         """
         return self.to_motion(self.reconstruct_features(self._features(motion)))
 
@@ -104,5 +118,5 @@ class MotionCodec:
         return self._normaliser.denormalise(torch.cat(decoded))
 
     def _features(self, motion: Motion) -> Tensor:
-        """Return features (T-1, F), as the training data was made."""
-        return self._layout.from_motion(align(motion, self.facts).canonical(floor=True))
+        """Return features (T, F) of all T frames at the model's rate; see `make_take`."""
+        return make_take(motion, self.facts).features

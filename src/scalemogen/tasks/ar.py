@@ -56,7 +56,7 @@ class ARTask(TextTask):
     Args:
         tokenizer: model folder or checkpoint of stage 1, or a folder of runs, of which the newest one with a tokenizer
             trained on the same data is taken.
-        width, depth, heads, drop_path, dropout, places: see NextScaleTransformer.
+        width, depth, heads, mlp_ratio, drop_path, dropout, places: see NextScaleTransformer.
         text: the text encoder.
         text_dropout: probability to replace a caption by the learned null, for guidance.
         flip_strength: highest rate of bit flips in the context (bitwise self-correction).
@@ -75,6 +75,7 @@ class ARTask(TextTask):
         width: int = 768,
         depth: int = 12,
         heads: int = 8,
+        mlp_ratio: float = 4.0,
         drop_path: float = 0.1,
         dropout: float = 0.0,
         places: bool = True,
@@ -92,6 +93,7 @@ class ARTask(TextTask):
             "width": width,
             "depth": depth,
             "heads": heads,
+            "mlp_ratio": mlp_ratio,
             "drop_path": drop_path,
             "dropout": dropout,
             "places": places,

@@ -26,7 +26,7 @@ from scalemogen.tasks.schedules import Schedule
 
 RATES = frozenset({"dropout", "drop_path"})
 """Arguments of networks that may change when training is resumed."""
-IMPLIED: Mapping[str, dict[str, Any]] = MappingProxyType({"ar": {"places": True}})
+IMPLIED: Mapping[str, dict[str, Any]] = MappingProxyType({"ar": {"places": True, "mlp_ratio": 4.0}})
 """Arguments that checkpoints of before they could be given do not name, with the values they stand for."""
 
 
@@ -157,9 +157,10 @@ class MotionTask(LightningModule, ABC):
         self.log("loss", self._noted[-1]["train/loss"], prog_bar=True, logger=False)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Log what was noted since the last step, at the trainer's logging interval."""
+        """Log what was noted since the last step, at the trainer's logging interval and where training ends."""
         noted, self._noted = self._noted, []
-        if (self.trainer.global_step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        step, trainer = self.trainer.global_step + 1, self.trainer
+        if step % trainer.log_every_n_steps == 0 or step == trainer.estimated_stepping_batches:  # type: ignore[attr-defined]
             rows = torch.stack([torch.cat([value.float().reshape(-1) for value in batch.values()]) for batch in noted])
             means = mean_over_ranks(rows.mean(0)).unbind()
             names = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,24 @@ def test_callbacks_can_be_removed_without_changing_a_loss(tmp_path: Path) -> Non
     watched = losses(tmp_path, [EMA(0.9), SampleMotions(every=1, count=1), Threads(), Throughput()])
     assert torch.equal(watched, plain)
     assert list((tmp_path / "samples").glob("*.gif"))
+
+
+@pytest.mark.parametrize(
+    "ends", [["--trainer.max_steps=3"], ["--trainer.max_steps=-1", "--trainer.max_epochs=1"]], ids=["steps", "epochs"]
+)
+@pytest.mark.parametrize("every", [("null", "100"), ("7", "1.0")], ids=["steps", "epochs"])
+def test_the_last_step_is_validated_and_logged(ends: list[str], every: tuple[str, str], tmp_path: Path) -> None:
+    intervals = [f"--trainer.check_val_every_n_epoch={every[0]}", f"--trainer.val_check_interval={every[1]}"]
+    arguments = [*options("tokenizer", tmp_path / "data"), *QUIET, f"--run={tmp_path / 'run'}", *intervals, *ends]
+    logger = ["--trainer.logger=lightning.pytorch.loggers.CSVLogger", f"--trainer.logger.save_dir={tmp_path}"]
+    arguments += [*logger, "--trainer.logger.name=", "--trainer.logger.version=", "--trainer.log_every_n_steps=50"]
+    with quiet_libraries():
+        cli = make_cli("tokenizer", ["fit", *arguments])
+    last = cli.trainer.global_step
+    assert last > 0
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").read_text().splitlines()))
+    (validated,) = [row["step"] for row in rows if row["val/loss"]]
+    (trained,) = [row["step"] for row in rows if row["train/loss"]]
+    assert validated == trained == str(last - 1)
+    (best,) = (tmp_path / "run" / "checkpoints").glob("step-*.ckpt")
+    assert f"{last}" in best.name

@@ -17,7 +17,6 @@ from helpers.source import ROOT
 from scalemogen.cli import options
 from scalemogen.cli.arguments import data, edit, evaluate, export
 from scalemogen.cli.main import COMMANDS
-from scalemogen.cli.outputs import SHEET
 from scalemogen.data_modules.conversion import Floor, Layout
 from scalemogen.data_modules.published import READERS, Statistics
 from scalemogen.editing import STRENGTHS
@@ -96,7 +95,7 @@ def test_the_parsers_allow_what_the_rooms_know() -> None:
     assert options.DEVICES == DEVICES
     assert tuple(STRENGTHS) == edit.STRENGTHS
     assert tuple(PROTOCOLS) == evaluate.PROTOCOLS
-    assert tuple(suffix.removeprefix(".") for suffix in (*FORMATS, SHEET)) == export.FORMAT_NAMES
+    assert tuple(suffix.removeprefix(".") for suffix in FORMATS) == export.FORMAT_NAMES
     assert data.MAPS == MAPS
     assert get_args(Floor) == data.FLOORS
     assert get_args(Layout) == data.LAYOUTS

@@ -76,5 +76,7 @@ def test_reading_chooses_by_suffix(motion: Motion, tmp_path: Path) -> None:
 
 
 def test_saving_names_the_formats(motion: Motion, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"a\.fbx.*'\.fbx'.*\.bvh, \.csv, \.gif, \.glb, \.html, \.mp4, \.npz"):
+    with pytest.raises(UserError, match=r"a\.fbx.*'\.fbx'.*\.bvh, \.csv, \.gif, \.glb, \.html, \.mp4, \.npz, \.png"):
         motion.save(tmp_path / "a.fbx")
+    with pytest.raises(UserError, match=r"a\.npz: there is no folder .*nowhere"):
+        motion.save(tmp_path / "nowhere" / "a.npz")

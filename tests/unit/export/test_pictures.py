@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import time
@@ -161,9 +162,16 @@ def test_page_is_self_contained_and_holds_the_motions(motion: Motion, tmp_path: 
         gallery([], [], tmp_path / "b.html")
 
 
-@pytest.mark.parametrize("suffix", [".bvh", ".glb", ".npz", ".csv", ".mp4", ".gif", ".html"])
+@pytest.mark.parametrize("suffix", [".bvh", ".glb", ".npz", ".csv", ".mp4", ".gif", ".html", ".png"])
 def test_what_cannot_be_written_leaves_nothing(suffix: str, motion: Motion, tmp_path: Path) -> None:
     (tmp_path / f"a{suffix}").mkdir()
     with pytest.raises(UserError, match="cannot write"):
         motion.save(tmp_path / f"a{suffix}")
     assert [path.name for path in tmp_path.iterdir()] == [f"a{suffix}"]
+
+
+def test_a_notebook_is_given_the_player_in_a_frame(motion: Motion) -> None:
+    page = motion._repr_html_()
+    source = re.fullmatch(r'<iframe srcdoc="([^"]*)"[^>]*></iframe>', page)
+    assert source
+    assert html.unescape(source[1]).lstrip().lower().startswith("<!doctype html>")
