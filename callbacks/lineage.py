@@ -1,7 +1,7 @@
 """Data, models and results as W&B artifacts: what a run stands on, and what came out of it.
 
-An artifact is named after what it is and where it comes from, its version after its content alone. So the model that one
-run leaves is the one that another run uses, whichever of them reaches the server first. Nothing here waits for it.
+An artifact is named after what it is and where it comes from, its version after its content alone. So the model that
+one run leaves is the one that another uses, whichever of them reaches the server first. Nothing here waits for it.
 """
 
 from __future__ import annotations

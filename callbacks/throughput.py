@@ -26,12 +26,13 @@ class Throughput(Callback):
         process_gb, device_gb                     most memory so far of this process, and of its tensors on a GPU
         mfu                                       floating point operations over what the device could do at best
 
-    "mfu" is there where the device's peak is known (`machine.peak_flops`), and networks are not compiled. Operations are
-    counted in one step, the second one, as `scalemogen.cost` counts them, and are taken to grow with the frames.
+    "mfu" is there where the device's peak is known (`machine.peak_flops`), and networks are not compiled. Operations
+    are counted in one step, the second one, as `scalemogen.cost` counts them, and are taken to grow with the frames.
     """
 
     def __init__(self) -> None:
         self._counter: FlopCounterMode | None = None
+        self._warm = False
         self._flops_per_frame = 0.0
         self._peak: float | None = None
 
@@ -60,7 +61,7 @@ class Throughput(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: MotionBatch, batch_idx: int
     ) -> None:
         """Count the operations of one step."""
-        if self._peak and not self._flops_per_frame and self._lengths:
+        if self._peak and self._warm and not self._flops_per_frame:
             self._counter = FlopCounterMode(display=False, custom_mapping=ATTENTION)
             self._counter.__enter__()  # type: ignore[no-untyped-call]
 
@@ -71,6 +72,7 @@ class Throughput(Callback):
         if self._counter is not None:
             counted = self._stop_counting()
             self._flops_per_frame = counted / int(batch.lengths.sum())
+        self._warm = True
         self._lengths.append(batch.lengths)
         stepped, self._step = trainer.global_step != self._step, trainer.global_step
         if stepped and self._step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]

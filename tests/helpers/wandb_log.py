@@ -18,8 +18,8 @@ BLOCK, HEADER, LAST = 32768, 7, (1, 4)
 
 
 def records(folder: Path) -> Iterator[Any]:
-    """Yield the records of the only run that was logged in `folder`."""
-    (path,) = folder.glob("wandb/*run-*/*.wandb")
+    """Yield the records of the run that was last logged in `folder`."""
+    path = max(folder.glob("wandb/*run-*/*.wandb"), key=lambda path: path.stat().st_mtime)
     data = path.read_bytes()
     assert data[:4] == b":W&B"
     position, whole = HEADER, b""

@@ -180,7 +180,10 @@ def finished_wandb() -> Iterator[None]:
         raise
     finally:
         if wandb.run is not None:
-            wandb.finish(exit_code=status)
+            try:
+                wandb.finish(exit_code=status)
+            except Exception as error:  # whatever its service has died of: the run is over, and its files are there
+                print(f"W&B: {type(error).__name__} while uploading; `wandb sync` uploads the rest", file=sys.stderr)
 
 
 def _identifier(run: Run) -> str:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,11 @@ import wandb
 from helpers.source import ROOT
 from helpers.training import STAGES, options
 from helpers.wandb_log import Log
+from scalemogen.callbacks.lineage import record
 from scalemogen.cli import run_loggers
 from scalemogen.cli.main import main
-from scalemogen.cli.run_loggers import RunLogger
+from scalemogen.cli.run_loggers import RunLogger, finished_wandb
+from scalemogen.errors import UserError
 
 PLAIN = ["--trainer.enable_progress_bar=false", "--trainer.log_every_n_steps=1", "--trainer.max_steps=4"]
 BESIDE = {"_step", "_runtime", "_timestamp", "trainer/global_step", "epoch", "step"}
@@ -178,6 +180,74 @@ def test_a_run_ends_in_a_summary(runs: dict[str, Path], logs: dict[str, Log]) ->
 KEY = "0" * 40
 
 
+class _Mortal(ThreadingHTTPServer):
+    """Answers what W&B asks at the beginning of a run, until it is dead."""
+
+    dead = False
+
+
+class _Answers(BaseHTTPRequestHandler):
+    server: _Mortal
+
+    def do_POST(self) -> None:
+        """Say that a run has begun."""
+        asked = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        if self.server.dead:
+            self.close_connection = True
+            return
+        project = {"id": "p", "name": "scalemogen", "entity": {"id": "e", "name": "nobody"}}
+        bucket = {"id": "b", "name": "r", "displayName": "r", "config": "{}", "historyLineCount": 0, "project": project}
+        data = {"upsertBucket": {"bucket": bucket, "inserted": True}} if b"upsertBucket" in asked else {}
+        body = json.dumps({"data": data}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self) -> None:
+        """Say that it is there."""
+        self.send_error(404)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def mortal(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Mortal]:
+    server = _Mortal(("127.0.0.1", 0), _Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    wandb.teardown()
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_port}")
+    yield server
+    wandb.teardown()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_network_that_dies_holds_up_no_step_and_the_end_for_a_while(
+    tmp_path: Path, mortal: _Mortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "2")
+    with finished_wandb():
+        logger = RunLogger("ar", tmp_path)
+        run = logger.experiment
+        assert not logger._offline
+        mortal.dead = True
+        started = time.monotonic()
+        for step in range(100):
+            logger.log_metrics({"train/loss": 1.0}, step)
+        record(run, wandb.Artifact("tokenizer-synthetic", "model"), used=True)
+        record(run, wandb.Artifact("ar-synthetic", "model"))
+        assert time.monotonic() - started < 2
+        started = time.monotonic()
+    assert 1 < time.monotonic() - started < 20
+    log = Log(tmp_path)
+    assert len(log.history) == 100
+    assert [artifact.name for artifact in log.artifacts] == ["tokenizer-synthetic", "ar-synthetic"]
+
+
 class _Refusing(BaseHTTPRequestHandler):
     """Answers, but as no W&B server does."""
 
@@ -261,3 +331,6 @@ def test_limits_of_waiting_can_be_set(tmp_path: Path, monkeypatch: pytest.Monkey
     assert limits() == (30.0, 120.0)
     monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "7")
     assert limits() == (30.0, 7.0)
+    monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "soon")
+    with pytest.raises(UserError, match="WANDB_FINISH_TIMEOUT is 'soon'; a number of seconds is needed"):
+        limits()
