@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ from scalemogen.checkpoints import save_evaluator
 from scalemogen.cli.main import main
 
 
-@pytest.fixture
-def _wandb_is_over() -> Iterator[None]:
-    yield
-    wandb.teardown()
-
-
-@pytest.mark.usefixtures("_wandb_is_over")
 def test_an_evaluation_names_what_it_has_measured(tmp_path: Path) -> None:
     make_model(tmp_path / "model")
     make_store(tmp_path)
@@ -33,6 +25,7 @@ def test_an_evaluation_names_what_it_has_measured(tmp_path: Path) -> None:
     named = [f"--model={tmp_path / 'model'}", f"--data={tmp_path / 'store'}", f"--evaluator={tmp_path / 'evaluator'}"]
     more = ["--repeats=2", "--pool=4", "--no-multimodality", "--device=cpu", "--wandb", f"--out={tmp_path / 'out'}"]
     assert main(["evaluate", *named, *more]) == 0
+    wandb.teardown()  # what has been logged is on disk
 
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     log = Log(tmp_path / "out")

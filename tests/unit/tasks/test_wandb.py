@@ -35,7 +35,7 @@ GROUP = "scales-and-bits"
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Train all stages with loggers, as parts of a sweep; returns their folders."""
     place = tmp_path_factory.mktemp("wandb")
     folders = {stage: place / stage for stage in STAGES}
@@ -46,8 +46,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
             if stage == "ar":
                 more.append(f"--model.tokenizer={place / 'tokenizer' / 'model'}")
             assert main([stage, "fit", *options(stage, place / "data"), *PLAIN, *more]) == 0
-    yield folders
-    wandb.teardown()
+    wandb.teardown()  # what has been logged is on disk
+    return folders
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +243,7 @@ def test_a_network_that_dies_holds_up_no_step_and_the_end_for_a_while(
         assert time.monotonic() - started < 2
         started = time.monotonic()
     assert 1 < time.monotonic() - started < 20
+    wandb.teardown()
     log = Log(tmp_path)
     assert len(log.history) == 100
     assert [artifact.name for artifact in log.artifacts] == ["tokenizer-synthetic", "ar-synthetic"]
