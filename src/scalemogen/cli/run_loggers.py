@@ -18,6 +18,7 @@ import wandb
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.utilities import rank_zero_only
+from wandb.sdk.mailbox import MailboxClosedError
 
 from scalemogen.cli.account import has_wandb_key
 from scalemogen.cli.run_folder import Run
@@ -182,7 +183,7 @@ def finished_wandb() -> Iterator[None]:
         if wandb.run is not None:
             try:
                 wandb.finish(exit_code=status)
-            except Exception as error:  # whatever its service has died of: the run is over, and its files are there
+            except (MailboxClosedError, OSError, wandb.Error) as error:  # its service has died
                 print(f"W&B: {type(error).__name__} while uploading; `wandb sync` uploads the rest", file=sys.stderr)
 
 
