@@ -26,6 +26,10 @@ SCALEMOGEN := $(BIN)/scalemogen
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  resume:  make train-ar ARGS="--run FOLDER --resume" goes on with a run that was stopped or killed'
+	@echo '  sweep:   make sweep SWEEP=experiments/....yaml, and the same command again goes on'
+	@echo '  cluster: sbatch experiments/cluster/train.sbatch tokenizer --config ... (docs/cluster.md)'
 
 install: $(READY) ## make or refresh .venv
 
@@ -59,8 +63,8 @@ train-evaluator: $(READY) ## the metrics' embedding network: EXPERIMENT=experime
 evaluate: $(READY) ## the full protocol: MODEL=runs/ar/NAME/model DATA=data/STORE ARGS="--split val"
 	@$(SCALEMOGEN) evaluate --model $(MODEL) --data $(DATA) $(ARGS)
 
-sweep: SWEEP ?= experiments/sweeps/tokenizer_scale_count.yaml
-sweep: $(READY) ## runs and one table, here or on a W&B server: SWEEP=experiments/....yaml ARGS="--jobs 2"
+sweep: SWEEP ?= experiments/sweeps/scales_x_bits.yaml
+sweep: $(READY) ## runs, one table and plots, here or on a W&B server: SWEEP=experiments/sweeps/....yaml ARGS="--jobs 2"
 	@$(SCALEMOGEN) sweep $(SWEEP) $(ARGS)
 
 smoke: $(READY) ## both stages, sampling and scoring in miniature: green means working

@@ -13,6 +13,7 @@ from scalemogen.callbacks.record import RunRecord
 from scalemogen.callbacks.sample_motions import SampleMotions
 from scalemogen.callbacks.threads import Threads
 from scalemogen.callbacks.throughput import Throughput
+from scalemogen.callbacks.watch import Watch
 
 __all__ = [
     "EMA",
@@ -25,4 +26,5 @@ __all__ = [
     "SkipNonFinite",
     "Threads",
     "Throughput",
+    "Watch",
 ]

@@ -81,9 +81,8 @@ def test_every_file_is_of_a_known_kind() -> None:
     assert len(RECIPES) >= 10
     assert OVERLAYS
     assert SWEEPS
-    ablations = [path for path in FILES if path.parent.name == "ablations"]
-    assert {path.stem for path in REFERENCE} == {"reference_tokenizer", "reference_ar"}
-    assert set(FILES) == {*RECIPES, *OVERLAYS, *REFERENCE, *SWEEPS, *ablations}
+    assert {path.stem for path in REFERENCE} == {"reference_tokenizer", "reference_ar", "recompute", "small"}
+    assert set(FILES) == {*RECIPES, *OVERLAYS, *REFERENCE, *SWEEPS}
     assert (
         {path.name for path in (EXPERIMENTS / "tokenizer").iterdir()}
         == {path.name for path in (EXPERIMENTS / "ar").iterdir()}
@@ -159,34 +158,12 @@ def test_the_reference_s_settings_stack_on_the_paper_s_recipes(stage: str, name:
         task.build(Data(name))
 
 
-def sweep_runs() -> list[tuple[Path, str, object]]:
-    """Return (file, key, value) for every value of every swept parameter."""
-    found = []
-    for path in SWEEPS:
-        parameters = yaml.safe_load(path.read_text())["parameters"]
-        found += [(path, key, value) for key, choice in parameters.items() for value in choice["values"]]
-    return found
-
-
-@pytest.mark.parametrize(
-    ("path", "key", "value"), sweep_runs(), ids=lambda x: x.stem if isinstance(x, Path) else str(x)
-)
-def test_sweep_commands_are_understood(
-    path: Path, key: str, value: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a W&B agent fills them in: `${args}` becomes --key=value."""
-    sweep = yaml.safe_load(path.read_text())
-    environment, interpreter, module, name, stage, subcommand, *rest = sweep["command"]
-    assert (environment, interpreter, module, name) == ("${env}", "${interpreter}", "-m", "scalemogen")
-    assert subcommand == "fit"
-    assert sweep["metric"]["name"] in ("val/mpjpe_root_mm", "val/loss")
-    monkeypatch.chdir(EXPERIMENTS.parent)
-    filled = [part for word in rest for part in ([f"--{key}={value}"] if word == "${args}" else [word])]
-    cli = parse(stage, *filled, f"--run={tmp_path}")
-    if key.startswith("model."):
-        assert getattr(cli.model, key.removeprefix("model.")) == value
-    else:
-        assert cli.config[key] == value
+@pytest.mark.parametrize("stage", ["tokenizer", "ar"])
+def test_recomputed_blocks_stack_on_recipes(stage: str, tmp_path: Path) -> None:
+    overlay = EXPERIMENTS / "overlays" / "recompute.yaml"
+    base = ["--config", str(EXPERIMENTS / stage / "humanml3d.yaml"), f"--run={tmp_path}"]
+    tasks = [parse(stage, *base, *more).model for more in ([], ["--config", str(overlay)])]
+    assert [task.execution.activation_checkpointing for task in tasks] == [False, True]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from helpers.evaluation import make_store
 from helpers.models import make_model
 from helpers.stores import write_store
 from scalemogen.cli.main import main
+from scalemogen.cli.preserve import models_of_sweep
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,14 @@ def test_bad_input_is_one_clear_line(place: Path, tmp_path: Path, capsys: pytest
     write_store(tmp_path / "kit", {"train": [20], "test": [20] * 7}, skeleton="kit")
     assert "skeleton kit" in refused(f"--model=flat={model}", f"--data={tmp_path / 'kit'}")
     assert not [path for path in tmp_path.rglob("*") if "preservation" in path.name]
+
+
+def test_a_sweep_of_both_stages_has_its_tokenizers_among_the_stages(tmp_path: Path) -> None:
+    rows = [{"parameters": {"tokenizer.model.chain": chain}, "runs": [chain]} for chain in ("flat", "whole-body")]
+    (tmp_path / "table.json").write_text(json.dumps({"rows": rows}))
+    for row in rows:
+        run = tmp_path / row["runs"][0]
+        run.mkdir()
+        (run / "result.json").write_text(json.dumps({"stages": {"tokenizer": {"folder": f"stages/{run.name}"}}}))
+    found = [("flat", "stages/flat/model"), ("whole-body", "stages/whole-body/model")]
+    assert models_of_sweep(tmp_path) == found

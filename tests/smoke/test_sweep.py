@@ -57,6 +57,18 @@ def test_an_experiment_through_all_stages(tmp_path: Path) -> None:
     assert changed == {"evaluate"}
 
 
+def test_too_little_data_for_the_evaluation_is_said_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [word for name in ("tokenizer", "ar", "evaluator") for word in stage(name, tmp_path / "data")]
+    folders = ["--run", str(tmp_path / "run"), "--stages", str(tmp_path / "stages")]
+    assert main(["experiment", *words, "evaluate.pool=8", *folders]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("scalemogen: error:")]
+    assert "split 'val'" in line
+    assert "needs 8" in line
+    assert not (tmp_path / "stages").exists()
+
+
 def test_a_sweep_of_two_trainings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [*options("tokenizer", tmp_path / "data"), *(f"--{word}" for word in (*SMALL, PLAIN[1]))]
     file = tmp_path / "bits.yaml"

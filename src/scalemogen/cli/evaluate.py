@@ -25,6 +25,8 @@ from scalemogen.errors import UserError
 from scalemogen.evaluation import (
     TABLES,
     Batching,
+    Draws,
+    Protocol,
     Settings,
     Subject,
     as_markdown,
@@ -68,9 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     started = time.perf_counter()
-    protocol = get_protocol(args.protocol)
-    if args.pool is not None:
-        protocol = protocol.with_pool(args.pool)
+    protocol = _protocol(args)
     if args.batch_size < 1:
         raise UserError(f"--batch-size {args.batch_size}: at least one motion at a time")
     device = _device(args.device)
@@ -110,6 +110,29 @@ def _evaluate(args: argparse.Namespace) -> int:
     else:
         print(f"{_text(result)}\n\nreport: {out / 'report.html'}")
     return 0
+
+
+def check(args: argparse.Namespace, store: MotionStore, max_frames: int) -> None:
+    """Look at what can be said of an evaluation before there is a model.
+
+    Args:
+        args: of this command.
+        store: that will be measured on.
+        max_frames: of the longest motion of the model to come.
+
+    Raises:
+        UserError: no repeats; an unknown protocol; a split that is not there, or has too few clips.
+    """
+    protocol = _protocol(args)
+    if args.repeats < 1:
+        raise UserError(f"--repeats {args.repeats}: at least one is needed, 20 are usual")
+    for split in args.split:
+        Draws(store, split, protocol, args.seed, max_frames=max_frames, min_frames=1).repeat(0)
+
+
+def _protocol(args: argparse.Namespace) -> Protocol:
+    protocol = get_protocol(args.protocol)
+    return protocol if args.pool is None else protocol.with_pool(args.pool)
 
 
 def _compare(args: argparse.Namespace) -> int:

@@ -7,10 +7,9 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,11 @@ from scalemogen.checkpoints import read_description
 from scalemogen.cli import evaluate
 from scalemogen.cli.arguments.evaluate import RESULT
 from scalemogen.cli.arguments.evaluate import build_parser as evaluation_parser
-from scalemogen.cli.arguments.experiment import ORDER, TRAINED
+from scalemogen.cli.plans import TAKEN, Plan, check_stages, parse_stages, read_plan
 from scalemogen.cli.run_folder import run_folder
 from scalemogen.cli.stages import main as run_stage
 from scalemogen.cli.stages import make_cli, quiet_libraries
 from scalemogen.contracts import TokenSpec
-from scalemogen.data_modules import MotionDataModule
-from scalemogen.errors import UserError
 from scalemogen.files import atomic_path
 from scalemogen.sweeps import digest_words, once
 
@@ -39,91 +36,8 @@ SHOWN = {
     "evaluate": ("facts", "sentences", "r3", "fid", "kid", "diversity", "skating_ratio"),
 }
 """Figures of a stage that go into the row; all of them are in the stage's folder."""
-TAKEN = {
-    "ar": {"model.tokenizer": "tokenizer"},
-    "evaluate": {"model": "ar", "data": "ar", "evaluator": "evaluator"},
-}
-"""Options of a stage that come from a stage before it, unless they are given."""
 GROUP_VARIABLE = "WANDB_RUN_GROUP"
 SWEEP_VARIABLES = ("WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What an experiment is to do.
-
-    Attributes:
-        seed: of training.
-        options: for each stage that takes part, its options as words "--NAME=VALUE".
-    """
-
-    seed: int
-    options: dict[str, tuple[str, ...]]
-
-    def given(self, stage: str, name: str) -> str | None:
-        """Return the value that an option of a stage was given, None if it was not."""
-        start = f"--{name}="
-        return next((word.removeprefix(start) for word in self.options.get(stage, ()) if word.startswith(start)), None)
-
-
-def read_plan(words: Sequence[str]) -> Plan:
-    """Sort options by stage.
-
-    Raises:
-        UserError: a word of another form, an unknown stage, or a stage without what it needs.
-    """
-    seed, options = 0, dict[str, tuple[str, ...]]()
-    for word in words:
-        name, separator, value = word.partition("=")
-        stage, dot, option = name.partition(".")
-        if name == "seed" and separator:
-            if not value.isdecimal():
-                raise UserError(f"{word}: a seed is a whole number, 0 or more")
-            seed = int(value)
-        elif not dot or not option or stage not in ORDER:
-            raise UserError(f"{word}: needed is seed=N or STAGE.OPTION=VALUE with a stage of {', '.join(ORDER)}")
-        else:
-            options[stage] = (*options.get(stage, ()), f"--{option}{separator}{value}")
-    plan = Plan(seed, {stage: options[stage] for stage in ORDER if stage in options})
-    _check(plan)
-    if "evaluate" in options and plan.given("evaluate", "split") is None:  # variants are never chosen on test clips
-        plan.options["evaluate"] += ("--split=val",)
-    return plan
-
-
-def _check(plan: Plan) -> None:
-    if not plan.options:
-        raise UserError("no stage to run; name one, such as tokenizer.config=experiments/tokenizer/demo.yaml")
-    for stage in TRAINED:
-        if stage in plan.options and plan.given(stage, "config") is None:
-            raise UserError(f"stage {stage} has no recipe; add {stage}.config=FILE")
-    if "ar" in plan.options and "tokenizer" not in plan.options and plan.given("ar", "model.tokenizer") is None:
-        raise UserError("stage ar has no tokenizer; add tokenizer.config=FILE, or ar.model.tokenizer=FOLDER")
-    if "evaluate" in plan.options and "ar" not in plan.options:
-        for name in ("model", "data"):
-            if plan.given("evaluate", name) is None:
-                raise UserError(f"evaluate.{name} is missing: without stage ar, name what to evaluate")
-    if "evaluate" in plan.options and "evaluator" not in plan.options and plan.given("evaluate", "evaluator") is None:
-        raise UserError("stage evaluate has no evaluator; add evaluator.config=FILE, or evaluate.evaluator=FOLDER")
-
-
-def parse_stages(plan: Plan, folder: Path) -> dict[str, MotionDataModule]:
-    """Parse the options of the training stages before any of them runs, and return their data modules.
-
-    Args:
-        plan: the stages and their options.
-        folder: named as the stages' folder; nothing is written there.
-
-    Raises:
-        UserError: what a stage's command would say.
-    """
-    modules = {}
-    with quiet_libraries(), redirect_stdout(StringIO()):
-        for stage in TRAINED:
-            if stage in plan.options:
-                words = [*plan.options[stage], f"--run={folder}", "--trainer.logger=false"]
-                modules[stage] = make_cli(stage, words, run=False).datamodule
-    return modules
 
 
 def run(args: argparse.Namespace) -> int:
@@ -213,7 +127,8 @@ def run_stages(plan: Plan, root: Path) -> list[Finished]:
     Raises:
         UserError: what a stage finds wrong with its input.
     """
-    modules = parse_stages(plan, root)
+    parsed = parse_stages(plan, root)
+    check_stages(plan, parsed)
     finished: dict[str, Finished] = {}
     for stage, options in plan.options.items():
         words = [*options, *([f"--seed_everything={plan.seed}"] if stage in SEEDED else [])]
@@ -222,7 +137,7 @@ def run_stages(plan: Plan, root: Path) -> list[Finished]:
             for name, source in TAKEN.get(stage, {}).items()
             if source in finished and plan.given(stage, name) is None
         }
-        read = [str(modules[stage].store.path)] if stage in modules else []
+        read = [str(parsed[stage].datamodule.store.path)] if stage in parsed else []
         digest = digest_words([stage, *words, *read], *(source.digest for source in taken.values()))
         words += [f"--{name}={_made(name, source)}" for name, source in taken.items()]
         folder = root / stage / digest

@@ -32,7 +32,7 @@ COMMANDS = MappingProxyType(
     {
         "demo": "train both stages on embedded data and generate motions",
         "experiment": "train stages and evaluate: one row of figures, each stage done once",
-        "sweep": "a W&B sweep file, on a server or on this machine: runs and one table",
+        "sweep": "a W&B sweep file, on a server or here: runs, one table and plots",
         "data": "build, check and describe motion stores",
         "generate": "a sentence to a motion",
         "edit": "a motion changed by a sentence, everywhere or in parts and frames",
@@ -70,6 +70,10 @@ def usage() -> str:
         "options:",
         "  -h, --help   this text; `scalemogen <command> --help` for one command",
         "  --version    version of this package",
+        "",
+        "resume:  a training that was stopped or killed goes on with the same command and --run FOLDER --resume",
+        "sweep:   scalemogen sweep FILE; the same command again goes on",
+        "cluster: sbatch experiments/cluster/train.sbatch STAGE --config FILE; scalemogen doctor --cluster",
         "",
         'example: scalemogen generate --model runs/demo/model --text "a person waves" --seconds 4 --out wave.mp4',
     ]

@@ -70,7 +70,7 @@ def models_of_sweep(folder: Path) -> list[tuple[str, str]]:
         points = [row["parameters"] for row in rows]
         varied = [name for name in points[0] if any(point.get(name) != points[0][name] for point in points)]
         return [
-            (", ".join(str(row["parameters"][name]) for name in varied) or folder.name, str(folder / digest / "model"))
+            (", ".join(str(row["parameters"][name]) for name in varied) or folder.name, _tokenizer_of(folder / digest))
             for row in rows
             for digest in row["runs"]
         ]
@@ -78,6 +78,14 @@ def models_of_sweep(folder: Path) -> list[tuple[str, str]]:
         raise UserError(f"cannot read {path}: {error.strerror or error} (`scalemogen sweep` writes it)") from error
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise UserError(f"{path} is no table of finished runs: {type(error).__name__} {error}") from error
+
+
+def _tokenizer_of(run: Path) -> str:
+    """Return the model folder of a run: its own, or that of its stage where it trained several."""
+    if (run / "model").is_dir():
+        return str(run / "model")
+    result = json.loads((run / "result.json").read_text(encoding="utf-8"))
+    return str(Path(result["stages"]["tokenizer"]["folder"]) / "model")
 
 
 def _named(text: str) -> tuple[str, str]:

@@ -180,11 +180,17 @@ def finished_wandb() -> Iterator[None]:
         status = stop.status
         raise
     finally:
-        if wandb.run is not None:
-            try:
-                wandb.finish(exit_code=status)
-            except (MailboxClosedError, OSError, wandb.Error) as error:  # its service has died
-                print(f"W&B: {type(error).__name__} while uploading; `wandb sync` uploads the rest", file=sys.stderr)
+        finish_wandb(status)
+
+
+def finish_wandb(status: int) -> None:
+    """Finish the W&B run that is at work, if there is one, with an exit status."""
+    if wandb.run is None:
+        return
+    try:
+        wandb.finish(exit_code=status)
+    except (MailboxClosedError, OSError, wandb.Error) as error:  # its service has died
+        print(f"W&B: {type(error).__name__} while uploading; `wandb sync` uploads the rest", file=sys.stderr)
 
 
 def _identifier(run: Run) -> str:

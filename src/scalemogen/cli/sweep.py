@@ -7,8 +7,8 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import closing, redirect_stdout
-from io import StringIO
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,19 @@ from scalemogen.files import atomic_path
 from scalemogen.sweeps import (
     Job,
     Outcome,
+    Search,
     Sweep,
     SweepTable,
-    kept_outcome,
     make_table,
-    only_sweep_in,
-    plan_jobs,
+    orderly,
+    plan_job,
     points,
+    read_outcome,
     read_sweep,
     run_jobs,
+    runs_at_most,
 )
+from scalemogen.sweeps.plots import plot_table
 
 PROJECT = "scalemogen"
 SAMPLING = ("evaluate.guidance", "evaluate.temperature")
@@ -43,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         0; 1 if a run failed.
 
     Raises:
-        UserError: something in the file is wrong; a folder that cannot be written or is in use.
+        UserError: something in the file is wrong; a folder that cannot be written.
     """
     if args.jobs < 1:
         raise UserError(f"--jobs {args.jobs}: at least 1 is needed")
@@ -51,26 +54,22 @@ def run(args: argparse.Namespace) -> int:
     if not args.local and has_wandb_key() and os.environ.get("WANDB_MODE", "online") == "online":
         return _on_server(sweep, content, args.count)
     folder: Path = args.out or Path("runs/sweeps") / args.file.stem
-    jobs = plan_jobs(sweep, points(sweep, args.count, args.seed), folder)
-    if sweep.early_terminate is not None:
-        print("early_terminate is for a W&B server; here every run goes on to its end", file=sys.stderr)
-    with only_sweep_in(folder) as lock:
-        outcomes = {job.digest: kept for job in jobs if (kept := kept_outcome(job)) is not None}
-        waiting = [job for job in jobs if job.digest not in outcomes]
-        if waiting:
-            check_command(waiting[0])
+    jobs, search = _plan(sweep, folder, args.count, args.seed)
+    outcomes = {job.digest: kept for job in jobs if (kept := read_outcome(job)) is not None and kept.ended}
+    if waiting := [job for job in jobs if job.digest not in outcomes]:
+        from scalemogen.cli.sweep_checks import check_commands  # loads Lightning
+
+        check_commands(waiting)
+    with orderly():
         try:
-            _run(waiting, len(jobs), args.jobs, lock, outcomes)
+            _run(jobs, args.jobs, search, outcomes)
         except KeyboardInterrupt:
             print("stopped; the same command goes on from here", file=sys.stderr)
             raise
         finally:  # also after Ctrl-C
-            table = make_table(
-                args.file.stem,
-                sweep.metric,
-                [outcomes[job.digest] for job in jobs if job.digest in outcomes],
-                len(jobs) - len(outcomes),
-            )
+            order = {job.digest: place for place, job in enumerate(jobs)}
+            known = sorted(outcomes.values(), key=lambda outcome: order.get(outcome.digest, len(order)))
+            table = make_table(args.file.stem, sweep.metric, known, max(0, _total(jobs, search) - len(known)))
             write_table(table, folder)
     print(json.dumps(table.to_dict(), indent=1) if args.json else table.markdown())
     if not args.json:
@@ -78,11 +77,34 @@ def run(args: argparse.Namespace) -> int:
     return FAILED if any(outcome.status == "failed" for outcome in outcomes.values()) else 0
 
 
-def _run(waiting: Sequence[Job], total: int, parallel: int, lock: int, outcomes: dict[str, Outcome]) -> None:
+def _plan(sweep: Sweep, folder: Path, count: int | None, seed: int) -> tuple[list[Job], Search | None]:
+    """Return the runs that are known beforehand, and what decides on others.
+
+    Raises:
+        UserError: see `points` and `space`; optuna is needed and not there; runs that cannot be ended early.
+    """
+    bayes = sweep.method == "bayes"
+    if sweep.early_terminate is not None and "experiment" in sweep.words:
+        reason = "`scalemogen experiment` has its figures only at its end; sweep a stage by itself to end runs early"
+        raise UserError(f"early_terminate: {reason}")
+    if not bayes and sweep.early_terminate is None:
+        return [plan_job(sweep, point, folder) for point in points(sweep, count, seed)], None
+    try:
+        from scalemogen.sweeps.search import OptunaSearch
+    except ImportError as error:
+        needed = "method bayes and early_terminate need optuna"
+        raise UserError(f"{needed}: pip install 'scalemogen[sweep]'") from error
+    search = OptunaSearch(sweep, folder, runs_at_most(sweep, count) if bayes else None, seed)
+    if bayes:
+        return search.points() or search.more([], {}), search
+    return [plan_job(sweep, point, folder) for point in points(sweep, count, seed)], search
+
+
+def _run(jobs: Sequence[Job], parallel: int, search: Search | None, outcomes: dict[str, Outcome]) -> None:
     """Run jobs under a progress bar; outcomes are added to `outcomes`."""
     with (
-        tqdm(total=total, initial=total - len(waiting), unit="run", smoothing=0) as bar,
-        closing(run_jobs(waiting, parallel, lock)) as ended,
+        tqdm(total=_total(jobs, search), unit="run", smoothing=0) as bar,
+        closing(run_jobs(jobs, parallel, search, partial(bar.write, file=sys.stderr))) as ended,
     ):
         for outcome in ended:
             outcomes[outcome.digest] = outcome
@@ -92,41 +114,29 @@ def _run(waiting: Sequence[Job], total: int, parallel: int, lock: int, outcomes:
                 bar.write(f"failed: {outcome.digest} {point}\n  " + outcome.message.replace("\n", "\n  "), sys.stderr)
 
 
-def check_command(job: Job) -> None:
-    """Parse the first run's options where the command is one of ours: a wrong name should not cost a run each.
-
-    Raises:
-        UserError: what the command would say.
-    """
-    words = list(job.command)
-    if words[:3] != [sys.executable, "-m", "scalemogen"] or len(words) < 4:
-        return
-    from scalemogen.cli import experiment, stages  # load Lightning
-    from scalemogen.cli.arguments.experiment import build_parser
-
-    name, rest = words[3], words[4:]
-    if name == "experiment":
-        experiment.parse_stages(experiment.read_plan(build_parser().parse_args(rest).options), job.folder)
-    elif name in stages.TASKS and rest[0] == "fit":
-        with stages.quiet_libraries(), redirect_stdout(StringIO()):
-            stages.make_cli(name, [*rest[1:], "--trainer.logger=false"], run=False)
+def _total(jobs: Sequence[Job], search: Search | None) -> int:
+    return len(jobs) if search is None or search.count is None else search.count
 
 
 def write_table(table: SweepTable, folder: Path) -> None:
-    """Write table.md, table.json and table.csv.
+    """Write table.md, table.json, table.csv, and plots.svg if there is something to plot.
 
     Raises:
         UserError: a file cannot be written.
     """
-    texts = {"md": table.markdown(), "json": json.dumps(table.to_dict(), indent=1), "csv": table.csv()}
-    for suffix, text in texts.items():
-        with atomic_path(folder / f"table.{suffix}") as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    texts: dict[str, str | None] = {"table.md": table.markdown(), "table.json": json.dumps(table.to_dict(), indent=1)}
+    texts |= {"table.csv": table.csv(), "plots.svg": plot_table(table)}
+    for name, text in texts.items():
+        if text is not None:
+            with atomic_path(folder / name) as temporary:
+                temporary.write_text(text, encoding="utf-8")
 
 
 def _conclude(table: SweepTable, folder: Path) -> None:
     """Print where the table is, the best point and, for a search of sampling, what to do with it."""
     print(f"table: {folder / 'table.md'} (.json, .csv)")
+    if (folder / "plots.svg").is_file():
+        print(f"plots: {folder / 'plots.svg'}")
     if table.metric is not None and table.best is None and table.rows:
         print(f"no run has the metric {table.metric.name}; there are {', '.join(table.figures)}")
     if table.best is None:
@@ -140,9 +150,15 @@ def _conclude(table: SweepTable, folder: Path) -> None:
 
 
 def _on_server(sweep: Sweep, content: dict[str, Any], count: int | None) -> int:
-    """Create the sweep on the server and work on it as one of its agents."""
+    """Create the sweep on the server and work on it as one of its agents.
+
+    Raises:
+        UserError: something in the file is for the local runner alone.
+    """
     import wandb
 
+    if sweep.early_terminate is not None and sweep.early_terminate.type != "hyperband":
+        raise UserError("early_terminate.type: a W&B server knows hyperband alone; run it here (--local), or change it")
     project = sweep.project or PROJECT
     # An agent runs `python`, which must be this one.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])

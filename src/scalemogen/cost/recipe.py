@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -133,6 +133,7 @@ def build(
         pretence: gives weights without content; None makes real ones.
         words: tokens of every caption.
     """
+    task.execution = replace(task.execution, compile=False)  # which would compile, and what it saves is not known
     if isinstance(task, TextTask):
         task.text_choice = Words(task.text_choice, words, pretence)
     if isinstance(task, ARTask):

@@ -1,6 +1,7 @@
 """The protocol: a model, a motion store and an evaluator to numbers that can be believed."""
 
 from scalemogen.evaluation.compare import Comparison, compare, read_result
+from scalemogen.evaluation.draws import Draws
 from scalemogen.evaluation.edits import choose_clips, measure_edits
 from scalemogen.evaluation.edits_report import edits_report
 from scalemogen.evaluation.evaluate import Evaluated, evaluate
@@ -21,6 +22,7 @@ __all__ = [
     "Batching",
     "Comparison",
     "Contender",
+    "Draws",
     "Evaluated",
     "Protocol",
     "Settings",

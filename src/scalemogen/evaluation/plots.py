@@ -6,6 +6,7 @@ import html
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 WIDTH, HEIGHT = 460, 260
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 30, 44
@@ -53,10 +54,10 @@ class _Axis:
         return [k * step for k in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
-def lines(series: Sequence[Series], title: str, x_label: str, places: Sequence[str]) -> str:
-    """Return a plot of series over numbered places, intervals as bands; the value axis starts at 0 if it can."""
+def lines(series: Sequence[Series], title: str, x_label: str, places: Sequence[str], zero: bool = True) -> str:
+    """Return a plot of series over numbered places, intervals as bands; `zero`: the values' axis starts at 0 or below."""
     spread = [band for one in series for band in _bands(one)]
-    y = _value_axis(spread, HEIGHT - BOTTOM, TOP)
+    y = _value_axis(spread, HEIGHT - BOTTOM, TOP, zero)
     count = len(places)
     x = _Axis(0, max(count - 1, 1), LEFT + 8, WIDTH - RIGHT - 8)
     parts = [_grid(y), _labels(title, x_label)]
@@ -66,9 +67,9 @@ def lines(series: Sequence[Series], title: str, x_label: str, places: Sequence[s
     return _svg([*parts, _legend([one.name for one in series])], HEIGHT, title)
 
 
-def spent(series: Sequence[Series], title: str, x_label: str) -> str:
+def spent(series: Sequence[Series], title: str, x_label: str, zero: bool = True) -> str:
     """Return a plot of series over places of their own, positive numbers on a logarithmic axis; see `lines`."""
-    y = _value_axis([band for one in series for band in _bands(one)], HEIGHT - BOTTOM, TOP)
+    y = _value_axis([band for one in series for band in _bands(one)], HEIGHT - BOTTOM, TOP, zero)
     everywhere = [place for one in series for place in one.at]
     low, high = min(everywhere), max(everywhere)
     x = _Axis(math.log(low), math.log(high if high > low else 2 * low), LEFT + 8, WIDTH - RIGHT - 8)
@@ -145,6 +146,40 @@ def dots(places: Sequence[str], series: Mapping[str, Sequence[tuple[float, float
     return _svg([*parts, _legend(list(series), height)], height, title)
 
 
+def parallel(choices: Mapping[str, Sequence[Any]], measured: Mapping[str, Sequence[float]], title: str) -> str:
+    """Return a plot with an upright axis for each name and a line across them for each row; the first row stands out.
+
+    Args:
+        choices: values of the rows, each of which has its place on the axis, in their order.
+        measured: numbers of the rows, on linear axes.
+        title: above it.
+    """
+    names = [*choices, *measured]
+    across = _Axis(0, max(len(names) - 1, 1), LEFT, WIDTH - LEFT)
+    parts, columns = [_text(WIDTH / 2, 16, title, "middle", bold=True)], list[list[float]]()
+    for number, name in enumerate(names):
+        if name in measured:
+            y = _value_axis(measured[name], HEIGHT - BOTTOM, TOP, zero=False)
+            values, ticks = measured[name], {f"{tick:g}": tick for tick in y.ticks}
+        else:
+            order = sorted(set(choices[name]), key=lambda value: (isinstance(value, str), value))
+            y = _value_axis(range(len(order)), HEIGHT - BOTTOM, TOP, zero=False)
+            values = [float(order.index(value)) for value in choices[name]]
+            step = math.ceil(len(order) / 12)
+            ticks = {f"{value:.4g}" if isinstance(value, float) else str(value): float(at) for at, value in enumerate(order)}
+            ticks = dict(list(ticks.items())[::step])
+        x = across(number)
+        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="{INK}"/>')
+        parts += [_text(x - 5, y(at) + 4, label, "end") for label, at in ticks.items()]
+        parts.append(_text(x, HEIGHT - BOTTOM + 17 + 13 * (number % 2), name, "middle"))
+        columns.append([y(value) for value in values])
+    for row in reversed(range(len(columns[0]))):  # the first one above the others
+        points = _points([(across(number), column[row]) for number, column in enumerate(columns)])
+        look = f'stroke="{COLOURS[0]}" stroke-width="2.5"' if not row else 'stroke="#8a93a6" opacity=".6"'
+        parts.append(f'<polyline points="{points}" fill="none" {look}/>')
+    return _svg(parts, HEIGHT, title)
+
+
 def _curves(series: Sequence[Series], across: Sequence[Sequence[float]], y: _Axis) -> list[str]:
     """Return the series as lines with bands and dots; `across` are the pixels of their places."""
     parts = []
@@ -164,11 +199,13 @@ def _bands(series: Series) -> list[float]:
     return [end for value, half in zip(series.values, halves, strict=True) for end in (value - half, value + half)]
 
 
-def _value_axis(values: Sequence[float], start: float, stop: float) -> _Axis:
-    low, high = min([0.0, *values]), max([0.0, *values])
+def _value_axis(values: Sequence[float], start: float, stop: float, zero: bool = True) -> _Axis:
+    some = [0.0, *values] if zero else list(values)
+    low, high = min(some), max(some)
     if high == low:
         high = low + 1.0
-    return _Axis(low, high + 0.05 * (high - low), start, stop)
+    margin = 0.05 * (high - low)
+    return _Axis(low if zero else low - margin, high + margin, start, stop)
 
 
 def _grid(y: _Axis) -> str:

@@ -1,15 +1,15 @@
 """Sweeps without a server: W&B sweep files, their runs as processes, figures that are kept, tables with intervals.
 
 A run is a command with a folder of its own. Runs and stages are named by the digest of what they depend on, so that
-nothing finished is done twice.
+nothing finished is done twice; a run is locked by the processes that are at it, so that nothing is done by two.
 """
 
 from scalemogen.sweeps.cache import digest_words, once
 from scalemogen.sweeps.description import Sweep, override, read_sweep
-from scalemogen.sweeps.drawing import points
+from scalemogen.sweeps.drawing import points, runs_at_most
 from scalemogen.sweeps.figures import read_figures, read_origin
-from scalemogen.sweeps.jobs import Job, Outcome, kept_outcome, plan_jobs
-from scalemogen.sweeps.runner import RESUME_VARIABLE, only_sweep_in, run_jobs
+from scalemogen.sweeps.jobs import Job, Outcome, plan_job, read_outcome
+from scalemogen.sweeps.runner import RESUME_VARIABLE, Search, orderly, run_jobs
 from scalemogen.sweeps.table import Row, SweepTable, make_table
 
 __all__ = [
@@ -17,18 +17,20 @@ __all__ = [
     "Job",
     "Outcome",
     "Row",
+    "Search",
     "Sweep",
     "SweepTable",
     "digest_words",
-    "kept_outcome",
     "make_table",
     "once",
-    "only_sweep_in",
+    "orderly",
     "override",
-    "plan_jobs",
+    "plan_job",
     "points",
     "read_figures",
     "read_origin",
+    "read_outcome",
     "read_sweep",
     "run_jobs",
+    "runs_at_most",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from scalemogen.errors import UserError
 from scalemogen.files import parse_yaml
@@ -91,17 +91,49 @@ class Parameter(BaseModel):
         return "int_uniform" if isinstance(self.min, int) and isinstance(self.max, int) else "uniform"
 
 
+class EarlyTermination(BaseModel):
+    """When a run that falls behind the others is ended. Iterations are logged values of the metric.
+
+    Attributes:
+        type: "hyperband": at certain iterations, only the best of every `eta` runs go on; "median" (not on a server): a
+            run whose best value is worse than the median of the others at that iteration.
+        min_iter: the first iteration that is looked at; by hyperband, then `eta` times as many, and so on.
+        max_iter, s: instead of it for hyperband: `s` looks, the last at `max_iter` / `eta`.
+        eta: see `type`.
+        strict: for a server.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    type: Literal["hyperband", "median"]
+    min_iter: int | None = Field(None, ge=1)
+    max_iter: int | None = Field(None, ge=1)
+    s: int | None = Field(None, ge=1)
+    eta: int = Field(3, ge=2)
+    strict: bool = False
+
+    @model_validator(mode="after")
+    def _complete(self) -> EarlyTermination:
+        if (self.min_iter is None) == (self.max_iter is None or self.s is None):
+            raise ValueError("needs min_iter, or max_iter and s")
+        return self
+
+    @property
+    def first(self) -> int:
+        """The first iteration that is looked at."""
+        return self.min_iter or max(1, (self.max_iter or 1) // self.eta ** (self.s or 1))
+
+
 class Sweep(BaseModel):
     """A sweep file.
 
     Attributes:
         program: what `${program}` stands for.
-        method: "grid" and "random" run here; "bayes" needs a server.
+        method: "grid", "random", or "bayes", which chooses each point by the runs before it.
         parameters: by name, as the command takes them (dots for nested options).
         metric: what runs are ranked by.
         command: words and macros; see `fill_command`.
         run_cap: runs at most.
-        early_terminate: for a server; here every run goes on to its end.
+        early_terminate: which runs are ended early.
         name, description, project, entity: for a server.
     """
 
@@ -112,7 +144,7 @@ class Sweep(BaseModel):
     metric: Metric | None = None
     command: list[str | int | float] | None = None
     run_cap: int | None = None
-    early_terminate: dict[str, Any] | None = None
+    early_terminate: EarlyTermination | None = None
     name: str | None = None
     description: str | None = None
     project: str | None = None
@@ -122,6 +154,8 @@ class Sweep(BaseModel):
     def _complete(self) -> Sweep:
         if not self.parameters:
             raise ValueError("parameters: there are none")
+        if self.metric is None and (self.method == "bayes" or self.early_terminate is not None):
+            raise ValueError("metric: missing; method bayes and early_terminate go by it")
         if self.run_cap is not None and self.run_cap < 1:
             raise ValueError(f"run_cap is {self.run_cap}; at least 1 is needed")
         if "${program}" in self.words and not self.program:

@@ -15,7 +15,7 @@ from scalemogen.sweeps.description import Parameter, Sweep
 
 
 def points(sweep: Sweep, count: int | None, seed: int) -> list[dict[str, Any]]:
-    """Return the parameters of every run, in the order of running.
+    """Return the parameters of every run, in the order of running; not for "bayes", see `search`.
 
     Args:
         sweep: the file.
@@ -23,21 +23,29 @@ def points(sweep: Sweep, count: int | None, seed: int) -> list[dict[str, Any]]:
         seed: of random draws; point i does not depend on `count`.
 
     Raises:
-        UserError: "bayes"; a grid over something continuous; random draws without a count.
+        UserError: a grid over something continuous; random draws without a count.
+    """
+    cap = runs_at_most(sweep, count)
+    if sweep.method == "grid":
+        return grid(sweep.parameters)[:cap]
+    return [
+        {name: draw(parameter, _generator(seed, index, name)) for name, parameter in sweep.parameters.items()}
+        for index in range(cap or 0)
+    ]
+
+
+def runs_at_most(sweep: Sweep, count: int | None) -> int | None:
+    """Return how many runs there are at most, None for all of a grid.
+
+    Raises:
+        UserError: fewer than one; nothing says how many, and the method has no end.
     """
     cap = sweep.run_cap if count is None else count
     if cap is not None and cap < 1:
         raise UserError(f"--count {cap}: at least 1 is needed")
-    if sweep.method == "bayes":
-        raise UserError("method bayes chooses each run by the ones before it and needs a W&B server: run `wandb login`")
-    if sweep.method == "grid":
-        return grid(sweep.parameters)[:cap]
-    if cap is None:
-        raise UserError("method random goes on for ever: say how many runs with --count, or run_cap in the file")
-    return [
-        {name: draw(parameter, _generator(seed, index, name)) for name, parameter in sweep.parameters.items()}
-        for index in range(cap)
-    ]
+    if cap is None and sweep.method != "grid":
+        raise UserError(f"method {sweep.method} has no end: say how many runs with --count, or run_cap in the file")
+    return cap
 
 
 def grid(parameters: Mapping[str, Parameter]) -> list[dict[str, Any]]:

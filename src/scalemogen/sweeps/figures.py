@@ -39,6 +39,16 @@ def read_figures(folder: Path) -> dict[str, float]:
     return finite
 
 
+def read_course(folder: Path, name: str) -> list[float]:
+    """Return the finite values of a figure that a run has logged so far, in their order; none where it logs none."""
+    try:
+        with (folder / LOGGED).open(newline="", encoding="utf-8") as file:
+            values = [float(line[name]) for line in csv.DictReader(file) if line.get(name)]
+    except (OSError, ValueError):
+        return []
+    return [value for value in values if math.isfinite(value)]
+
+
 def read_origin(folder: Path) -> dict[str, Any]:
     """Return what the figures of a run depend on, "origin" of result.json: empty where the run says nothing of it."""
     try:

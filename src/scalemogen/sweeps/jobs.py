@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -44,51 +44,51 @@ class Outcome:
 
     Attributes:
         digest, parameters: of the job.
-        status: "done" or "failed".
+        status: "done", "failed", or "stopped" early because it fell behind.
         figures: numbers by name; none of a failed run.
         seconds: duration.
-        message: why it failed: the end of its log.
+        message: why it is not done: the end of its log.
         origin: what the figures depend on, as far as the run says: commit, digests of data, weights and evaluator,
             settings.
     """
 
     digest: str
     parameters: dict[str, Any]
-    status: Literal["done", "failed"]
+    status: Literal["done", "failed", "stopped"]
     figures: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     message: str = ""
     origin: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the run is not to be done again."""
+        return self.status != "failed"
+
     def keep(self, folder: Path) -> None:
-        """Write it to the run's folder, where `kept_outcome` finds it."""
+        """Write it to the run's folder, where `read_outcome` finds it."""
         with atomic_path(folder / OUTCOME) as temporary:
             temporary.write_text(json.dumps(asdict(self), indent=1))
 
 
-def kept_outcome(job: Job) -> Outcome | None:
-    """Return the outcome of a run that has been finished before, None where it has not."""
+def read_outcome(job: Job) -> Outcome | None:
+    """Return the outcome that a run's folder holds, None where there is none."""
     try:
-        content = json.loads((job.folder / OUTCOME).read_text())
-        outcome = Outcome(**content)
+        outcome = Outcome(**json.loads((job.folder / OUTCOME).read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    return outcome if outcome.digest == job.digest and outcome.status == "done" else None
+    return outcome if outcome.digest == job.digest else None
 
 
-def plan_jobs(sweep: Sweep, points: Sequence[Mapping[str, Any]], folder: Path) -> list[Job]:
-    """Return the run of every point; runs have folders `folder`/DIGEST, which each gets as its last words.
+def plan_job(sweep: Sweep, point: Mapping[str, Any], folder: Path) -> Job:
+    """Return the run of a point; it has the folder `folder`/DIGEST, which it gets as its last words.
 
     Raises:
         UserError: see `fill_command`.
     """
-    jobs = []
-    for point in points:
-        command = fill_command(sweep, point)
-        digest = digest_words([word for word in command if word != sys.executable])
-        run = folder / digest
-        jobs.append(Job(dict(point), (*command, "--run", str(run)), digest, run))
-    return jobs
+    command = fill_command(sweep, point)
+    digest = digest_words([word for word in command if word != sys.executable])
+    return Job(dict(point), (*command, "--run", str(folder / digest)), digest, folder / digest)
 
 
 def fill_command(sweep: Sweep, parameters: Mapping[str, Any]) -> tuple[str, ...]:

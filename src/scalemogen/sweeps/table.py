@@ -21,6 +21,7 @@ INTERVALS = (
     " all rows. Two rows whose difference is within the last line's do not differ beyond chance (5 %, each pair alone)."
 )
 ARROWS = {"minimize": "↓", "maximize": "↑"}
+HEADINGS = {"failed": "Failed:", "stopped": "Ended early, and not in the table:"}
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,11 @@ class SweepTable:
 
     def markdown(self) -> str:
         """Return the table and what one must know to read it."""
-        failed = [outcome for outcome in self.outcomes if outcome.status == "failed"]
-        done = len(self.outcomes) - len(failed)
-        notes = [f"{done} runs done, {len(failed)} failed, {self.missing} not run."]
+        by_status = {status: [one for one in self.outcomes if one.status == status] for status in HEADINGS}
+        done = len(self.outcomes) - sum(map(len, by_status.values()))
+        counts = f"{len(by_status['failed'])} failed, {self.missing} not run."
+        early = f"{len(by_status['stopped'])} ended early, " if by_status["stopped"] else ""
+        notes = [f"{done} runs done, {early}{counts}"]
         if self.metric is not None:
             notes.append(f"Best first by `{self.metric.name}` {ARROWS[self.metric.goal]}.")
         if self.seeded:
@@ -105,15 +108,16 @@ class SweepTable:
         lines = [f"# {self.name}", "", " ".join(notes), ""]
         if self.rows:
             lines += self._grid()
-        if failed:
-            lines += ["", "Failed:", ""]
-            lines += [f"- `{outcome.digest}` {_point(outcome)}: {_last_line(outcome)}" for outcome in failed]
+        for status, heading in HEADINGS.items():
+            if by_status[status]:
+                lines += ["", heading, ""]
+                lines += [f"- `{one.digest}` {_point(one)}: {_last_line(one)}" for one in by_status[status]]
         return "\n".join(lines) + "\n"
 
     def _grid(self) -> list[str]:
         varied = [name for name in self.rows[0].parameters if name not in self.fixed]
         counts = ["n"] if self.seeded else []
-        header = [*_short(varied), *counts, *self.figures]
+        header = [*shortest(varied), *counts, *self.figures]
         lines = [_line(header), _line(["---"] * len(varied) + ["---:"] * (len(header) - len(varied)))]
         for row in self.rows:
             cells = [_cell(row.parameters.get(name, "")) for name in varied]
@@ -218,7 +222,7 @@ def _same(points: Sequence[dict[str, Any]], name: str) -> bool:
     return len(points) > 1 and all(name in point and point[name] == points[0][name] for point in points)
 
 
-def _short(names: Sequence[str]) -> list[str]:
+def shortest(names: Sequence[str]) -> list[str]:
     """Return the shortest endings of dotted names that tell them apart."""
     result = []
     for name in names:

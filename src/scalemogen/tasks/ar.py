@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,11 @@ from scalemogen.checkpoints import (
 )
 from scalemogen.contracts import MotionBatch, MotionSource, TokenSpec
 from scalemogen.errors import UserError
+from scalemogen.files import digest_json
 from scalemogen.motion import Motion
 from scalemogen.sampling import generate, seeded_generators
 from scalemogen.scales import Quantised
+from scalemogen.tasks.execution import Execution
 from scalemogen.tasks.latents import LatentCache
 from scalemogen.tasks.schedules import Schedule
 from scalemogen.tasks.text import TextChoice, TextTask
@@ -63,7 +66,7 @@ class ARTask(TextTask):
         sampling: defaults that the model is saved with, used for samples while training.
         latents: folder in which the tokenizer's latents of the data are kept, so that clips are encoded once and not in
             every epoch; "" encodes them whenever they are seen.
-        optimizer, schedule: see MotionTask.
+        optimizer, schedule, execution: see MotionTask.
     """
 
     stage = "ar"
@@ -86,8 +89,9 @@ class ARTask(TextTask):
         latents: str = "data/latents",
         optimizer: OptimizerCallable = adamw,
         schedule: Schedule | None = None,
+        execution: Execution | None = None,
     ) -> None:
-        super().__init__(text or TextChoice(), optimizer, schedule or Schedule())
+        super().__init__(text or TextChoice(), optimizer, schedule or Schedule(), execution)
         self.tokenizer_source = tokenizer
         self.arguments: dict[str, Any] = {
             "width": width,
@@ -211,26 +215,34 @@ class ARTask(TextTask):
         return z
 
     @torch.no_grad()
-    def quantise(self, z: Tensor, lengths: Tensor, flip: torch.Generator | None) -> Quantised:
-        """Return label bits and transformer inputs, with bits flipped in the context where `flip` is given.
+    def quantise(self, z: Tensor, lengths: Tensor, flips: Sequence[Tensor] | None) -> Quantised:
+        """Return label bits and transformer inputs, with bits flipped in the context where `flips` are given.
 
         Args:
             z: (B, N, G, D) latent of the tokenizer.
             lengths: (B,) frames.
-            flip: source of the flips.
+            flips: per scale (B, N_k, G_k, D), True = flip.
         """
-        tokenizer, flips = self.tokenizer, None
-        if flip is not None and self.flip_strength > 0:
-            sizes = tokenizer.pyramid.sizes(z.shape[1])
-            drawn = draw_flips(len(z), sizes, self.spec.bits, strength=self.flip_strength, generator=flip)
-            flips = [flipped.to(self.device) for flipped in drawn]
-        quantised: Quantised = tokenizer.pyramid.quantise(z, lengths, flips=flips, inputs=True)
+        flips = None if flips is None else [flipped.to(self.device) for flipped in flips]
+        quantised: Quantised = self.tokenizer.pyramid.quantise(z, lengths, flips=flips, inputs=True)
         return quantised
+
+    def _flips(self, batch: int, cells: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        sizes = self.tokenizer.pyramid.sizes(cells)
+        return draw_flips(batch, sizes, self.spec.bits, strength=self.flip_strength, generator=generator)
+
+    def _own_flips(self, clips: Sequence[str], cells: int) -> list[Tensor]:
+        """Draw flips that a clip has in every batch and on any number of processes: on the full grid, then cropped."""
+        seeds = [int(digest_json(clip), 16) % 2**32 for clip in clips]
+        drawn = [self._flips(1, self.spec.cells, torch.Generator().manual_seed(seed)) for seed in seeds]
+        sizes = self.tokenizer.pyramid.sizes(cells)
+        return [torch.cat(scale)[:, :times] for scale, (times, _) in zip(zip(*drawn, strict=True), sizes, strict=True)]
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """One optimiser step with bit flips and text dropout, drawn apart on every process."""
-        flips = self.step_generator("flips", batch_idx, self.global_rank)
-        quantised = self.quantise(self.encode(batch, "train"), batch.lengths, flips)
+        z = self.encode(batch, "train")
+        flips = self._flips(len(z), z.shape[1], self.step_generator("flips", batch_idx, self.global_rank))
+        quantised = self.quantise(z, batch.lengths, flips)
         generator = self.step_generator("text dropout", batch_idx, self.global_rank)
         dropped = draw_text_dropout(len(batch), self.text_dropout, generator).to(self.device)
         text = self.text_features(batch.captions)
@@ -242,23 +254,22 @@ class ARTask(TextTask):
 
     def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
         """Log loss and accuracy without flips and text dropout, then the loss with flips as a figure of its own."""
-        self._evaluate(batch, "val", batch_idx)
+        self._evaluate(batch, "val")
 
     def test_step(self, batch: MotionBatch, batch_idx: int) -> None:
         """As validation."""
-        self._evaluate(batch, "test", batch_idx)
+        self._evaluate(batch, "test")
 
-    def _evaluate(self, batch: MotionBatch, split: str, batch_idx: int) -> None:
+    def _evaluate(self, batch: MotionBatch, split: str) -> None:
         text, z = self.text_features(batch.captions), self.encode(batch, split)
         figures: dict[str, Tensor] = {}
-        flips = torch.Generator().manual_seed(batch_idx)
-        for name, generator in (("", None), ("_flipped", flips)):
-            quantised = self.quantise(z, batch.lengths, generator)
+        for name, flips in (("", None), ("_flipped", self._own_flips(batch.clip_ids, z.shape[1]))):
+            quantised = self.quantise(z, batch.lengths, flips)
             logits = self.transformer(quantised.inputs, text, quantised.maps.valid)
             result = scale_weighted_cross_entropy(logits, quantised.maps, self.spec)
             figures[f"{split}/loss{name}"] = result.loss
             figures[f"{split}/accuracy{name}"] = result.accuracy.mean()
-            if generator is None:
+            if flips is None:
                 for k, (entropy, right) in enumerate(zip(result.cross_entropy, result.accuracy, strict=True)):
                     figures[f"{split}_scales/cross_entropy_{k:02d}"] = entropy
                     figures[f"{split}_scales/accuracy_{k:02d}"] = right

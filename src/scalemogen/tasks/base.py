@@ -22,7 +22,9 @@ from scalemogen.distributed import mean_over_ranks
 from scalemogen.errors import UserError
 from scalemogen.files import digest_json
 from scalemogen.motion import Motion, Normaliser, get_layout
+from scalemogen.tasks.execution import Execution
 from scalemogen.tasks.schedules import Schedule
+from scalemogen.tasks.sharded import Sharded, require_sharding
 
 RATES = frozenset({"dropout", "drop_path"})
 """Arguments of networks that may change when training is resumed."""
@@ -38,6 +40,7 @@ class MotionTask(LightningModule, ABC):
     Args:
         optimizer: makes the optimiser from `parameter_groups`.
         schedule: learning-rate schedule.
+        execution: compilation and recomputation of blocks.
 
     Attributes:
         stage: "tokenizer", "ar" or "evaluator", as in commands, recipes and checkpoints.
@@ -47,8 +50,9 @@ class MotionTask(LightningModule, ABC):
     stage: ClassVar[str]
     spec: TokenSpec | None = None
 
-    def __init__(self, optimizer: OptimizerCallable, schedule: Schedule) -> None:
+    def __init__(self, optimizer: OptimizerCallable, schedule: Schedule, execution: Execution | None = None) -> None:
         super().__init__()
+        self.execution = execution or Execution()
         self.optimizer = optimizer
         self.schedule = schedule
         self.facts: DataFacts | None = None
@@ -85,6 +89,7 @@ class MotionTask(LightningModule, ABC):
         if self.facts is None:
             self.facts = source.facts
             self.build_network(source)
+            self.execution.apply(self)
         elif source.facts.skeleton.digest != self.facts.skeleton.digest or source.facts.layout != self.facts.layout:
             raise UserError(
                 f"data {source.facts.name} has skeleton {source.facts.skeleton.name} and layout {source.facts.layout}; "
@@ -94,6 +99,11 @@ class MotionTask(LightningModule, ABC):
     def setup(self, stage: str) -> None:
         """Build from the trainer's data module."""
         self.build(self.trainer.datamodule)  # type: ignore[attr-defined]
+
+    def configure_model(self) -> None:
+        """Spread the weights over the processes, where the strategy is `Sharded`."""
+        if isinstance(self.trainer.strategy, Sharded):
+            self.trainer.strategy.shard(self)
 
     @property
     def known_facts(self) -> DataFacts:
@@ -193,6 +203,8 @@ class MotionTask(LightningModule, ABC):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Make the optimiser over `parameter_groups`, and the schedule, stepped per optimiser step."""
         optimiser = self.optimizer(parameter_groups(self))
+        if isinstance(self.trainer.strategy, Sharded):
+            require_sharding(optimiser)
         scheduler = self.schedule.build(optimiser, self.trainer.estimated_stepping_batches)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

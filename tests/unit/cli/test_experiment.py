@@ -12,16 +12,17 @@ import pytest
 
 from scalemogen.cli import experiment
 from scalemogen.cli.main import main
+from scalemogen.cli.plans import Plan, read_plan
 from scalemogen.errors import UserError
 
 RECIPES = [f"{stage}.config=experiments/{stage}/demo.yaml" for stage in ("tokenizer", "ar", "evaluator")]
 
 
 class Store:
-    """A data module as far as an experiment looks at it."""
+    """A stage that is parsed, its data module and its store, as far as an experiment looks at them."""
 
     def __init__(self, path: Path) -> None:
-        self.store = self
+        self.datamodule = self.store = self
         self.path = path
 
 
@@ -30,7 +31,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, li
     """Put the stages' work aside, and keep what each was called with."""
     found: list[tuple[str, list[str]]] = []
 
-    def parse(plan: experiment.Plan, folder: Path) -> dict[str, Any]:
+    def parse(plan: Plan, folder: Path) -> dict[str, Any]:
         return {stage: Store(tmp_path / "store") for stage in plan.options if stage != "evaluate"}
 
     def train(stage: str, words: Sequence[str], folder: Path) -> dict[str, Any]:
@@ -42,6 +43,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, li
         return {"figures": {"facts": 0.5, "real/facts": 1.0, "jitter": 3.0}, "origin": {"commit": "abc"}}
 
     monkeypatch.setattr(experiment, "parse_stages", parse)
+    monkeypatch.setattr(experiment, "check_stages", lambda plan, stages: None)
     monkeypatch.setattr(experiment, "_train", train)
     monkeypatch.setattr(experiment, "_evaluate", judge)
     return found
@@ -161,7 +163,7 @@ def test_what_is_given_wins(tmp_path: Path, calls: list[tuple[str, list[str]]]) 
 )
 def test_what_does_not_make_an_experiment(words: list[str], message: str) -> None:
     with pytest.raises(UserError) as caught:
-        experiment.read_plan(words)
+        read_plan(words)
     assert message in str(caught.value)
 
 

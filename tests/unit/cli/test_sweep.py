@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from helpers.training import EXPERIMENTS
 from scalemogen.cli import sweep
 from scalemogen.cli.main import main
 
@@ -103,7 +104,10 @@ def test_a_metric_that_no_run_has(here: Path, capsys: pytest.CaptureFixture[str]
         (["try.yaml", "--count", "0"], "--count 0"),
         (["try.yaml", "--set", "x"], "KEY=VALUE"),
         (["try.yaml", "--out", "program.py"], "program.py"),
-        (["bayes.yaml"], "wandb login"),
+        (["bayes.yaml"], "--count"),
+        (["early.yaml"], "min_iter"),
+        (["end.yaml"], "figures only at its end"),
+        (["late.yaml"], "scale count 0 is below 1 (in the run of model.scale_count=0)"),
         (["unknown.yaml"], "no.such.option"),
         (["stage.yaml"], "tokeniser"),
     ],
@@ -112,10 +116,16 @@ def test_bad_input_is_one_line(
     here: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (here / "bayes.yaml").write_text(SWEEP.replace("grid", "bayes"))
+    (here / "early.yaml").write_text(SWEEP + "early_terminate: {type: hyperband, s: 2}\n")
     ours = "command: ['${interpreter}', -m, scalemogen, "
     (here / "unknown.yaml").write_text(
         ours + "tokenizer, fit, '${args}']\nmethod: grid\nparameters: {no.such.option: {value: 1}}\n"
     )
+    experiment = ours + "experiment, '${args_no_hyphens}']\n" + SWEEP.partition("program.py")[2]
+    (here / "end.yaml").write_text(experiment + "early_terminate: {type: median, min_iter: 2}\n")
+    recipe = EXPERIMENTS / "tokenizer" / "demo.yaml"
+    words = f"tokenizer, fit, --config, {recipe}, --data.init_args.clips=30, '${{args}}']\n"
+    (here / "late.yaml").write_text(ours + words + "method: grid\nparameters: {model.scale_count: {values: [2, 0]}}\n")
     (here / "stage.yaml").write_text(
         ours + "experiment, '${args_no_hyphens}']\nmethod: grid\nparameters: {tokeniser.x: {value: 1}}\n"
     )

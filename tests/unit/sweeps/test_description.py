@@ -70,6 +70,14 @@ def test_what_is_wrong_is_one_line_with_the_file(tmp_path: Path, text: str, word
         assert word in message
 
 
+def test_early_ends_as_a_server_understands_them(tmp_path: Path) -> None:
+    text = HEAD + "  a: {value: 1}\nmetric: {name: y}\nearly_terminate: {type: hyperband, "
+    for options, first in (("min_iter: 4}", 4), ("max_iter: 27, s: 2}", 3), ("max_iter: 16, s: 2, eta: 2}", 4)):
+        early = read(tmp_path, text + options + "\n").early_terminate
+        assert early is not None
+        assert early.first == first
+
+
 def test_a_missing_file_and_a_bad_setting(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.yaml: No such file"):
         read_sweep(tmp_path / "none.yaml")
@@ -81,7 +89,7 @@ def test_a_missing_file_and_a_bad_setting(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("program: x\nmethod: bayes\nparameters: {a: {min: 0, max: 1}}\n", "wandb login"),
+        ("program: x\nmethod: bayes\nmetric: {name: y}\nparameters: {a: {min: 0, max: 1}}\n", "--count"),
         ("program: x\nmethod: random\nparameters: {a: {min: 0, max: 1}}\n", "--count"),
         (HEAD + "  a: {min: 0.0, max: 1.0}\n", "parameters.a: a grid cannot go over uniform"),
         (HEAD + "  a: {values: [1, 2, 1]}\n", "twice"),

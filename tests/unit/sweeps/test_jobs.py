@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scalemogen.errors import UserError
-from scalemogen.sweeps import Job, Outcome, Sweep, digest_words, kept_outcome, once, plan_jobs
+from scalemogen.sweeps import Job, Outcome, Sweep, digest_words, once, plan_job, read_outcome
 from scalemogen.sweeps.jobs import fill_command
 
 POINT = {"model.bits": 8, "flag": True, "off": False, "lr": 1e-05, "scales": [1, 2]}
@@ -81,25 +81,25 @@ def test_model_folders_count_by_their_description(tmp_path: Path) -> None:
 
 
 def test_jobs_have_folders_of_their_own_and_are_told_so(tmp_path: Path) -> None:
-    jobs = plan_jobs(make(), [{"a": 1}, {"a": 2}], tmp_path)
+    jobs = [plan_job(make(), {"a": number}, tmp_path) for number in (1, 2)]
     assert len({job.folder for job in jobs}) == 2
     for job in jobs:
         assert job.folder == tmp_path / job.digest
         assert job.command[-2:] == ("--run", str(job.folder))
 
 
-def test_only_finished_runs_are_found_again(tmp_path: Path) -> None:
+def test_outcomes_are_found_again(tmp_path: Path) -> None:
     job = Job({"a": 1}, ("x",), "d", tmp_path / "d")
-    assert kept_outcome(job) is None
+    assert read_outcome(job) is None
     done = Outcome("d", {"a": 1}, "done", {"score": 0.1 + 0.2}, 1.5)
     done.keep(job.folder)
-    kept = kept_outcome(job)
+    kept = read_outcome(job)
     assert kept is not None
     assert kept.figures["score"] == 0.1 + 0.2
-    assert kept_outcome(Job({"a": 1}, ("x",), "other", job.folder)) is None
+    assert read_outcome(Job({"a": 1}, ("x",), "other", job.folder)) is None
     for text in ("", "{}", "[]", '{"digest": "d", "surprise": 1}'):
         (job.folder / "outcome.json").write_text(text)
-        assert kept_outcome(job) is None
+        assert read_outcome(job) is None
 
 
 def test_work_is_done_once_and_again_after_a_failure(tmp_path: Path) -> None:

@@ -99,6 +99,14 @@ def test_markdown_names_what_varies_and_what_failed() -> None:
     assert "- `d5` t.model.bits=32 a.flip=0.5 seed=1: scalemogen: error: y" in lines
 
 
+def test_markdown_names_what_was_ended_early() -> None:
+    early = Outcome("d6", {"t.model.bits": 64, "a.flip": 0.5, "seed": 0}, "stopped", {"score": 0.1}, 1.0, "it fell behind")
+    text = make_table("sweep", SCORE, [*OUTCOMES, early]).markdown()
+    assert "5 runs done, 1 ended early, 1 failed, 0 not run." in text
+    assert "- `d6` t.model.bits=64 a.flip=0.5 seed=0: it fell behind" in text
+    assert "| 64 |" not in text
+
+
 def test_columns_have_the_shortest_names_that_differ() -> None:
     runs = [Outcome(str(i), {"a.model.width": i, "t.model.width": -i, "t.bits": i}, "done", {"x": 1.0}) for i in (1, 2)]
     text = make_table("sweep", None, runs).markdown()

@@ -32,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", metavar="FOLDER", help="model folder or checkpoint; a tokenizer alone will do")
-    parser.add_argument("--data", type=Path, metavar="STORE", help="motion store")
+    parser.add_argument("--data", type=Path, metavar="STORE", help="motion store, or its name in data/")
     parser.add_argument(
         "--evaluator",
         metavar="FOLDER",

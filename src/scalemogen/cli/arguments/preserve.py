@@ -11,7 +11,7 @@ from scalemogen.cli.parser import Parser
 EXAMPLE = """example:
   scalemogen preserve --model inner-to-outer=runs/tokenizer/A/model --model flat=runs/tokenizer/B/model \\
       --data data/STORE --split test --out results/preservation
-  scalemogen preserve --sweep runs/sweeps/tokenizer_chain --data data/STORE --out results/preservation
+  scalemogen preserve --sweep runs/sweeps/chains --data data/STORE --out results/preservation
 
 Models of one name are one tokenizer, trained with several seeds."""
 
@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="model folder or checkpoint; may be given several times",
     )
     parser.add_argument("--sweep", type=Path, metavar="FOLDER", help="all finished runs of a sweep of tokenizers")
-    parser.add_argument("--data", type=Path, required=True, metavar="STORE", help="motion store")
+    parser.add_argument("--data", type=Path, required=True, metavar="STORE", help="motion store, or its name in data/")
     parser.add_argument(
         "--split", action="append", default=[], metavar="NAME", help="may be given several times (default: test)"
     )

@@ -1,7 +1,8 @@
-"""Recipes of ablations: every point is a command that is understood, judged on validation by a figure that exists."""
+"""Sweep files: every point is a command that is understood, judged on validation by a figure that exists."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +10,22 @@ import pytest
 
 from helpers.training import EXPERIMENTS
 from scalemogen.cli.arguments.evaluate import build_parser
-from scalemogen.cli.experiment import SHOWN, Plan, parse_stages, read_plan
+from scalemogen.cli.experiment import SHOWN
+from scalemogen.cli.plans import Plan, parse_stages, read_plan
+from scalemogen.cli.stages import make_cli, quiet_libraries
 from scalemogen.scales import scales_from_count
 from scalemogen.skeletons import get_skeleton
 from scalemogen.sweeps import Sweep, points, read_sweep
 from scalemogen.sweeps.jobs import fill_command
 
-OVERLAY = "small"
-TRAINED = ["flip_strength", "part_chain", "scale_count_bit_width"]
+TRAINED = ["bits", "chains", "flip_strength", "scales", "scales_x_bits"]
+TOKENIZERS = ["chains_bandai_namco"]
 GIVEN = ["evaluate.model=MODEL", "evaluate.data=STORE", "evaluate.evaluator=EVALUATOR"]
 
 
 def read(name: str) -> tuple[Sweep, list[dict[str, Any]]]:
-    settings = [] if name in TRAINED else GIVEN
-    sweep, _ = read_sweep(EXPERIMENTS / "ablations" / f"{name}.yaml", settings)
+    settings = GIVEN if name == "guidance" else []
+    sweep, _ = read_sweep(EXPERIMENTS / "sweeps" / f"{name}.yaml", settings)
     return sweep, points(sweep, None, seed=0)
 
 
@@ -33,11 +36,11 @@ def plan(sweep: Sweep, point: dict[str, Any]) -> Plan:
 
 
 def test_these_are_all() -> None:
-    names = {path.stem for path in (EXPERIMENTS / "ablations").glob("*.yaml")}
-    assert names == {OVERLAY, "sampling", *TRAINED}
+    names = {path.stem for path in (EXPERIMENTS / "sweeps").glob("*.yaml")}
+    assert names == {"guidance", *TRAINED, *TOKENIZERS}
 
 
-@pytest.mark.parametrize("name", [*TRAINED, "sampling"])
+@pytest.mark.parametrize("name", [*TRAINED, "guidance"])
 def test_points_are_compared_on_validation(name: str) -> None:
     sweep, found = read(name)
     assert sweep.metric is not None
@@ -57,13 +60,13 @@ def test_options_of_the_training_stages_are_understood(
     monkeypatch.chdir(EXPERIMENTS.parent)
     sweep, found = read(name)
     assert {point["seed"] for point in found} >= {0, 1}
-    modules = parse_stages(plan(sweep, found[-1]), tmp_path)
-    assert len({module.path for module in modules.values()}) == 1  # one store for all stages
+    stages = parse_stages(plan(sweep, found[-1]), tmp_path)
+    assert len({stage.datamodule.path for stage in stages.values()}) == 1  # one store for all stages
     assert not list(tmp_path.iterdir())
 
 
 def test_options_of_the_evaluation_are_understood() -> None:
-    for name in (*TRAINED, "sampling"):
+    for name in (*TRAINED, "guidance"):
         sweep, found = read(name)
         args = build_parser().parse_args(
             [*plan(sweep, found[-1]).options["evaluate"], "--model=M", "--data=D", "--evaluator=E"]
@@ -72,15 +75,28 @@ def test_options_of_the_evaluation_are_understood() -> None:
         assert not args.multimodality
 
 
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_options_of_a_tokenizer_are_understood(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(EXPERIMENTS.parent)
+    sweep, found = read(name)
+    assert sweep.metric is not None
+    assert sweep.metric.name == "val/mpjpe_root_mm"
+    for point in found:
+        words = fill_command(sweep, point)
+        assert words[:5] == (sys.executable, "-m", "scalemogen", "tokenizer", "fit")
+        with quiet_libraries():
+            cli = make_cli("tokenizer", [*words[5:], f"--run={tmp_path}", "--trainer.logger=false"], run=False)
+        assert (cli.model.chain, cli.model.scale_count) == (point["model.chain"], point["model.scale_count"])
+        assert cli.config["seed_everything"] == point["seed_everything"]
+
+
 def test_swept_grids_exist() -> None:
     skeleton = get_skeleton("humanml3d")
     cells = 160 // 2 ** len(skeleton.pools)
-    for point in read("part_chain")[1]:
+    for point in read("chains")[1]:
         assert skeleton.chain(point["tokenizer.model.chain"])
-    sweep, found = read("scale_count_bit_width")
-    counts = {point["tokenizer.model.scale_count"] for point in found}
-    assert len(found) >= 12
-    assert len(counts) >= 3
-    for count in counts:
-        assert len(scales_from_count(count, cells, skeleton.chain("inner-to-outer"))) == count
-    assert sweep.metric is not None
+    for name in ("scales", "scales_x_bits"):
+        counts = {point["tokenizer.model.scale_count"] for point in read(name)[1]}
+        assert len(counts) >= 3
+        for count in counts:
+            assert len(scales_from_count(count, cells, skeleton.chain("inner-to-outer"))) == count
