@@ -55,8 +55,8 @@ COMMANDS = MappingProxyType(
 
 FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM})
-# Full disks that libraries report in words only: safetensors, then torch.save.
-_FULL_DISK_WORDS = ("No space left on device", "PytorchStreamWriter failed writing file")
+# Full disks that libraries report in words only: safetensors, then torch.save (at a record, at the end of the file).
+_FULL_DISK_WORDS = ("No space left on device", "PytorchStreamWriter failed writing file", "unexpected pos ")
 
 
 def usage() -> str:
