@@ -26,6 +26,10 @@ SCALEMOGEN := $(BIN)/scalemogen
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  resume:  make train-ar ARGS="--run FOLDER --resume" goes on with a run that was stopped or killed'
+	@echo '  sweep:   make sweep SWEEP=experiments/....yaml, and the same command again goes on'
+	@echo '  cluster: sbatch experiments/cluster/train.sbatch tokenizer --config ... (docs/cluster.md)'
 
 install: $(READY) ## make or refresh .venv
 

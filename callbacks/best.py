@@ -38,6 +38,10 @@ class BestCheckpoint(ModelCheckpoint):
         if trainer.is_global_zero and self.dirpath is not None:
             self._clear(Path(self.dirpath))
 
+    def _should_remove_checkpoint(self, trainer: Trainer, previous: str, current: str) -> bool:
+        """Let a better checkpoint take the place of the one that the run has gone on from; Lightning keeps both."""
+        return previous != current and Path(previous).absolute().parent == Path(str(self.dirpath)).absolute()
+
     def _clear(self, folder: Path) -> None:
         for path in folder.glob(".*.tmp.ckpt"):
             _remove(path)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.plugins.precision import DoublePrecision
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from scalemogen.callbacks.finite import SkipNonFinite
 from scalemogen.contracts import Buildable, MotionBatch
 from scalemogen.errors import UserError
+from scalemogen.tasks import Sharded
 
 
 class EMA(WeightAveraging):
@@ -44,11 +46,17 @@ class EMA(WeightAveraging):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Have the network built first: the average copies it."""
-        if stage == "fit" and isinstance(pl_module, Buildable):
+        if stage != "fit":
+            return
+        if isinstance(pl_module, Buildable):
             pl_module.build(trainer.datamodule)  # type: ignore[attr-defined]
-        self._device = trainer.strategy.root_device  # the model itself comes there only later
-        super().setup(trainer, pl_module, stage)
-        if self._average_model is not None and isinstance(trainer.precision_plugin, DoublePrecision):
+        sharded = isinstance(trainer.strategy, Sharded)
+        device = None if sharded else trainer.strategy.root_device  # the model itself comes there only later
+        # Lightning would have the model sharded here, and then fail to copy it.
+        self._average_model = AveragedModel(pl_module, device, multi_avg_fn=self._average, use_buffers=False)
+        if isinstance(trainer.strategy, Sharded):
+            trainer.strategy.shard(self._average_model.module)
+        if isinstance(trainer.precision_plugin, DoublePrecision):
             self._average_model.double()  # as the trainer will do with the model; of bfloat16 a float32 average is kept
 
     def on_train_batch_end(
@@ -58,6 +66,20 @@ class EMA(WeightAveraging):
         guards = [callback for callback in trainer.callbacks if isinstance(callback, SkipNonFinite)]  # type: ignore[attr-defined]
         if not any(guard.left_out for guard in guards):
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Put the average into the checkpoint, whole."""
+        super().on_save_checkpoint(trainer, pl_module, checkpoint)
+        if isinstance(trainer.strategy, Sharded):
+            checkpoint["state_dict"] = trainer.strategy.gathered(checkpoint["state_dict"])
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Load weights and average, of which a sharded training keeps parts."""
+        if isinstance(trainer.strategy, Sharded):
+            mine, checkpoint = pl_module.state_dict(), dict(checkpoint)
+            for name in checkpoint.keys() & {"state_dict", "current_model_state"}:
+                checkpoint[name] = trainer.strategy.spread(checkpoint[name], mine)
+        super().on_load_checkpoint(trainer, pl_module, checkpoint)
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         """Update after every optimiser step."""

@@ -11,6 +11,7 @@ import torch.distributed as dist
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from scalemogen.contracts import MotionBatch
@@ -68,7 +69,8 @@ class SkipNonFinite(Callback):
             for parameter in group["params"]
             if parameter.grad is not None
         ]
-        self._norm = torch.nn.utils.get_total_norm(gradients)
+        norm = torch.nn.utils.get_total_norm(gradients)
+        self._norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         bad = ~torch.isfinite(torch.stack([*self._losses, self._norm.to(self._losses[0])])).all()
         if world_size() > 1:
             bad = bad.int()

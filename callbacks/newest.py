@@ -26,6 +26,7 @@ from scalemogen.errors import RunStopped
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 """Requests to stop; SLURM sends the user's signals before the time of a job is over (`--signal=USR1@120`)."""
 REQUEUED = frozenset({signal.SIGUSR1, signal.SIGUSR2})
+"""Those after which a SLURM job goes back into its queue."""
 
 
 class NewestCheckpoint(Checkpoint):
@@ -33,8 +34,7 @@ class NewestCheckpoint(Checkpoint):
 
     It is written every `every` steps, when `interval` has passed, when training ends, and on SIGTERM, SIGINT, SIGUSR1
     and SIGUSR2 at the end of the step (of a validation, if one is running). After a signal training ends with
-    `RunStopped`; SIGUSR1 and SIGUSR2 put a SLURM job back into its queue. A second SIGINT stops at once. It is enough
-    that one process gets the signal.
+    `RunStopped`. A second SIGINT stops at once. It is enough that one process gets the signal.
 
     Args:
         folder: for checkpoints.
@@ -114,8 +114,6 @@ class NewestCheckpoint(Checkpoint):
         if trainer.training:  # else Lightning would not log this step, which the checkpoint has behind it
             trainer._logger_connector.update_train_step_metrics()
         trainer.strategy.barrier("stopped")
-        if trainer.is_global_zero and number in REQUEUED:
-            requeue()
         raise RunStopped(number, self.path)
 
     def _give_back(self) -> None:
@@ -135,7 +133,10 @@ def _agree(trainer: Trainer, asked: int, late: bool) -> tuple[int, bool]:
 
 
 def requeue(run: Callable[..., Any] = subprocess.run) -> None:
-    """Put this SLURM job back into its queue, where it is one and SLURM's command is there."""
+    """Put this SLURM job back into its queue, where it is one and SLURM's command is there.
+
+    SLURM ends all processes of the job at once, also the one that asks: this is the last thing to do.
+    """
     job = os.environ.get("SLURM_JOB_ID")
     if job is None or shutil.which("scontrol") is None:
         return

@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import WandbLogger
 from scalemogen.contracts import MotionBatch, Reconstructs, Samples
 from scalemogen.export import contact_sheet, write_gif
 from scalemogen.motion import Motion
+from scalemogen.tasks import Sharded
 
 
 class SampleMotions(Callback):
@@ -39,7 +40,8 @@ class SampleMotions(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Draw from the first batch of every n-th validation."""
-        if batch_idx or trainer.sanity_checking or not trainer.is_global_zero or self.every == 0:
+        together = isinstance(trainer.strategy, Sharded)  # parts of the weights are on every process
+        if batch_idx or trainer.sanity_checking or self.every == 0 or not (trainer.is_global_zero or together):
             return
         self._validations += 1
         if (self._validations - 1) % self.every == 0:
@@ -48,7 +50,7 @@ class SampleMotions(Callback):
     def draw(self, trainer: Trainer, pl_module: LightningModule, batch: MotionBatch) -> None:
         """Write and log the pictures of one batch."""
         motions, titles = _motions(pl_module, batch, min(self.count, len(batch)))
-        if not motions:
+        if not motions or not trainer.is_global_zero:
             return
         name = f"step-{trainer.global_step:07d}"
         folder = Path(trainer.default_root_dir) / "samples"
@@ -57,8 +59,9 @@ class SampleMotions(Callback):
         write_gif(motions[-1], animation)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
-                logger.log_image("samples/sheet", [str(sheet)])
-                logger.log_video("samples/animation", [str(animation)], format=["gif"])
+                step, captions = trainer.global_step, ["; ".join(titles)]
+                logger.log_image("samples/sheet", [str(sheet)], step, caption=captions)
+                logger.log_video("samples/animation", [str(animation)], step, caption=titles[-1:], format=["gif"])
 
 
 @torch.no_grad()

@@ -170,10 +170,14 @@ class MotionDataModule(LightningDataModule, ABC):
 
     def split_dataloader(self, split: str) -> DataLoader[MotionBatch] | list[DataLoader[MotionBatch]]:
         """Return any split in order; no loader if the store has no such split or no clip of it is long enough."""
-        if split not in self.store.split_names:
-            return []
-        items = self._reported(split, windows(self.store, split, self.loading.min_frames, self.loading.max_frames))
+        items = nothing()
+        if split in self.store.split_names:
+            items = self._reported(split, windows(self.store, split, self.loading.min_frames, self.loading.max_frames))
         if not len(items):
+            rank_zero_info(
+                f"{self.path}: split {split!r} has no clip of at least {self.loading.min_frames} frames, so nothing is"
+                " measured on it; a lower loading.min_frames or more clips would help"
+            )
             return []
         sampler = OrderedSampler(len(items), batch_size=self.loading.batch_size, rank=rank(), world=world_size())
         return DataLoader(MotionDataset(self.store, items), sampler=sampler, **loader_options(self.loading.workers))

@@ -128,9 +128,10 @@ class BucketSampler(_BatchSampler):
 class OrderedSampler(_BatchSampler):
     """Validation batches: every clip in its order, its first caption, nothing random.
 
-    Clips are dealt out to the ranks in turn, and every rank splits its share evenly into the same number of batches, so
-    that each clip is seen exactly once. Only where a rank would be left with an empty batch (fewer clips than ranks, or
-    batches of one clip) it repeats a clip, since ranks must take equally many steps.
+    Clips are split evenly into groups of up to `batch_size * world`, and the ranks deal the clips of a group out among
+    themselves, so that each clip is seen exactly once, and all ranks together see in each step what one process with a
+    `world` times larger batch would see. Only where a group has fewer clips than there are ranks, those left without
+    one repeat its first, since ranks must take equally many steps.
 
     Args:
         items: number of items, at least 1.
@@ -146,15 +147,14 @@ class OrderedSampler(_BatchSampler):
             raise ValueError(f"batches of {batch_size} from {items} clips")
         super().__init__(range(items), rank, world, seed=0)
         self._items = items
-        self._batches = math.ceil(math.ceil(items / world) / batch_size)
+        self._batches = math.ceil(items / (batch_size * world))
 
     def __len__(self) -> int:
         return self._batches
 
     def __iter__(self) -> Iterator[Draws]:
-        share = np.arange(self.rank, self._items, self.num_replicas)
-        missing = max(0, self._batches - len(share))
-        share = np.concatenate((share, np.arange(missing) % self._items))
-        for items in np.array_split(share, self._batches):
+        for group in np.array_split(np.arange(self._items), self._batches):
+            items = group[self.rank :: self.num_replicas]
+            items = items if len(items) else group[:1]
             zeros = np.zeros(len(items))
             yield Draws(items, zeros, zeros, zeros)

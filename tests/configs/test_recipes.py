@@ -81,7 +81,7 @@ def test_every_file_is_of_a_known_kind() -> None:
     assert len(RECIPES) >= 10
     assert OVERLAYS
     assert SWEEPS
-    assert {path.stem for path in REFERENCE} == {"reference_tokenizer", "reference_ar", "small"}
+    assert {path.stem for path in REFERENCE} == {"reference_tokenizer", "reference_ar", "recompute", "small"}
     assert set(FILES) == {*RECIPES, *OVERLAYS, *REFERENCE, *SWEEPS}
     assert (
         {path.name for path in (EXPERIMENTS / "tokenizer").iterdir()}
@@ -156,6 +156,14 @@ def test_the_reference_s_settings_stack_on_the_paper_s_recipes(stage: str, name:
         assert optimizer.init_args.lr == plain.optimizer.init_args.lr
         assert task.scales == plain.scales
         task.build(Data(name))
+
+
+@pytest.mark.parametrize("stage", ["tokenizer", "ar"])
+def test_recomputed_blocks_stack_on_recipes(stage: str, tmp_path: Path) -> None:
+    overlay = EXPERIMENTS / "overlays" / "recompute.yaml"
+    base = ["--config", str(EXPERIMENTS / stage / "humanml3d.yaml"), f"--run={tmp_path}"]
+    tasks = [parse(stage, *base, *more).model for more in ([], ["--config", str(overlay)])]
+    assert [task.execution.activation_checkpointing for task in tasks] == [False, True]
 
 
 @pytest.fixture(scope="module")

@@ -5,55 +5,18 @@ from __future__ import annotations
 import csv
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
-from helpers.source import ROOT
+from helpers.launching import ended, free_port, start, wait_for, workers_of
 from helpers.training import QUIET, fit, options, read
-from scalemogen.cli.run_folder import RUN_VARIABLE
-from scalemogen.sweeps import RESUME_VARIABLE
 
 LONG = ["--trainer.max_steps=100000", "--trainer.devices=2", "--checkpoint.every_n_train_steps=1"]
-PATIENCE = 90.0
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Return the environment of a process that no launcher has started yet."""
-    launchers = ("SLURM_", "TORCHELASTIC_", RUN_VARIABLE, RESUME_VARIABLE)
-    keep = {name: value for name, value in os.environ.items() if not name.startswith(launchers)}
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
-    return {**keep, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **more}
-
-
-def start(command: Sequence[str], place: Path, log: str, **more: str) -> subprocess.Popen[bytes]:
-    with (place / log).open("wb") as file:
-        return subprocess.Popen(
-            command, cwd=place, env=environment(**more), stdout=file, stderr=subprocess.STDOUT, start_new_session=True
-        )
-
-
-def wait_for(what: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert process.poll() is None, log.read_text()[-3000:]
-        assert time.monotonic() < deadline, log.read_text()[-3000:]
-        time.sleep(0.1)
-
-
-def ended(process: subprocess.Popen[bytes], log: Path) -> tuple[int, str]:
-    try:
-        status = process.wait(PATIENCE)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-    return status, log.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +29,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def words(place: Path, *more: str) -> list[str]:
     return ["tokenizer", "fit", *options("tokenizer", place / "data", batch=6), *QUIET, *more]
-
-
-def free_port() -> str:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return str(server.getsockname()[1])
-
-
-def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return [int(child) for child in children]
 
 
 def test_one_process_is_told_and_all_stop(place: Path) -> None:

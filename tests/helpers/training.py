@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,15 +87,29 @@ class Losses(Callback):
 
 
 class SignalAt(Callback):
-    """Sends this process a signal after a step, as Ctrl-C or a scheduler does."""
+    """Sends this process a signal after a step, or in the validation after it, as Ctrl-C or a scheduler does."""
 
-    def __init__(self, step: int, number: int = 2) -> None:
+    def __init__(self, step: int, number: int = 2, validating: bool = False) -> None:
         self.step = step
         self.number = number
+        self.validating = validating
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        if trainer.global_step == self.step:
+        self._send(trainer, False)
+
+    def on_validation_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        self._send(trainer, True)
+
+    def _send(self, trainer: Trainer, validating: bool) -> None:
+        if (trainer.global_step, validating) == (self.step, self.validating):
             os.kill(os.getpid(), self.number)
+
+
+class SignalBefore(Callback):
+    """Sends this process SIGTERM before anything is trained."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class SpoilLoss(Callback):

@@ -20,6 +20,7 @@ LAYERS = (
         "machine",
         "synthetic",
         "weights",
+        "repeated",
         "cleaning",
     },
     {"tokenizer", "ar", "evaluators", "metrics"},

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from scalemogen.ar.attention import EPSILON, KeyValueCache, SelfAttention, TextAttention, View
 from scalemogen.ar.fused import gelu_linear, modulated_linear
+from scalemogen.repeated import Repeated
 
 HIDDEN_MULTIPLE = 256
 
@@ -51,7 +52,7 @@ class FeedForward(nn.Module):
         return y
 
 
-class Block(nn.Module):
+class Block(Repeated):
     """Gated self-attention, text attention without gate, gated feed-forward.
 
     Equations, with (γ1, γ2, s1, s2, t1, t2) = shared modulation of the sentence + this block's own:

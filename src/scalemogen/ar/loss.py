@@ -21,8 +21,9 @@ class BitLoss:
 
     Attributes:
         loss: scalar, differentiable.
-        cross_entropy: (K,) mean over the valid tokens of a scale, nats a bit, detached.
-        accuracy: (K,) share of bits predicted right inside the motions, detached.
+        cross_entropy: (K,) of the tokens of each scale, nats a bit, detached: the mean over the motions of their own
+            means.
+        accuracy: (K,) share of bits predicted right inside the motions, detached; likewise.
     """
 
     loss: Tensor
@@ -78,7 +79,7 @@ def scale_weighted_cross_entropy(logits: Tensor, maps: TokenMaps, spec: TokenSpe
 
 
 def _by_scale(value: Tensor, valid: Tensor, counts: list[int]) -> Tensor:
-    """Average (B, L) over the valid tokens of each scale: (K,)."""
-    sums = [part.sum() for part in torch.split(value * valid, counts, 1)]
-    sizes = [part.sum() for part in torch.split(valid, counts, 1)]
-    return torch.stack(sums) / torch.stack(sizes)
+    """Average (B, L) over the valid tokens of each scale of a motion, and over the motions: (K,)."""
+    sums = torch.stack([part.sum(1) for part in torch.split(value * valid, counts, 1)])
+    sizes = torch.stack([part.sum(1) for part in torch.split(valid, counts, 1)])
+    return (sums / sizes).mean(1)

@@ -195,7 +195,7 @@ class NextScaleTransformer(nn.Module):
         x = torch.cat([self._first_scale(context.sentence, layout), self.embed(inputs.to(context.sentence.dtype))], 1)
         x = x + self._place(layout, slice(None), valid[-1].sum(1))
         for block, words in zip(self._blocks(), context.words, strict=True):
-            x = block(x, context.shared, words, context.hidden, layout.rotary, views)
+            x = block.run(x, context.shared, words, context.hidden, layout.rotary, views)
         return self._logits(x, context.sentence)
 
     def begin(self, text: TextFeatures, valid: Sequence[Tensor]) -> Decoding:

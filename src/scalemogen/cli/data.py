@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from scalemogen.cli.amass import build_from_amass, from_amass
+from scalemogen.cli.stores import find_store
 from scalemogen.data_modules import (
     FileNames,
     MotionStore,
@@ -30,6 +31,7 @@ from scalemogen.data_modules import (
 from scalemogen.data_modules.published import READERS
 from scalemogen.errors import UserError
 
+USES = {"train": "trained", "val": "validated", "test": "tested"}
 SHOWN = 20
 """Faults that are printed; the rest is counted."""
 
@@ -59,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _info(args: argparse.Namespace) -> int:
-    store = MotionStore.open(args.store)
+    store = find_store(args.store)
     info = describe(store)
     _print_info(info, args.json)
     if args.html is not None:
@@ -69,9 +71,7 @@ def _info(args: argparse.Namespace) -> int:
 
 
 def _shards(args: argparse.Namespace) -> int:
-    store = export_shards(
-        MotionStore.open(args.store), args.out, shard_bytes=args.megabytes * 10**6, progress=not args.json
-    )
+    store = export_shards(find_store(args.store), args.out, shard_bytes=args.megabytes * 10**6, progress=not args.json)
     sizes = [file.stat().st_size for file in args.out.glob("chunk-*.bin")]
     if args.json:
         print(json.dumps({"path": str(args.out), "clips": len(store), "shards": len(sizes), "bytes": sum(sizes)}))
@@ -133,7 +133,7 @@ BUILDERS: Mapping[str, Callable[[argparse.Namespace], MotionStore]] = MappingPro
 
 
 def _check(args: argparse.Namespace) -> int:
-    result = check_store(MotionStore.open(args.store), progress=not args.json)
+    result = check_store(find_store(args.store), progress=not args.json)
     if args.json:
         report = {
             "clips": result.clips,
@@ -171,6 +171,10 @@ def _print_info(info: dict[str, Any], as_json: bool) -> None:
     print(f"features  {info['layout']}, {info['features']} a frame")
     for name, split in info["splits"].items():
         print(f"split     {name:<9} {split['clips']:>7} clips {split['hours']:>8.2f} hours  digest {split['digest']}")
+    empty = [name for name in ("train", "val", "test") if not info["splits"].get(name, {}).get("clips")]
+    if empty:
+        uses = " or ".join(USES[name] for name in empty)
+        print(f"warning   no clips in {', '.join(empty)}: nothing can be {uses} with this store")
     print(f"lengths   {lengths['min']} to {lengths['max']} frames, median {lengths['median']:g}")
     _print_histogram(**lengths["histogram"])
     print(

@@ -62,16 +62,22 @@ def run(args: argparse.Namespace) -> int:
     """Print the report.
 
     Returns:
-        0, or 1 when something essential is missing.
+        0, or 1 when something essential is missing; with --cluster 2 when something fails.
 
     Raises:
-        UserError: something is wrong with the recipe.
+        UserError: something is wrong with the recipe; see `cluster.run`.
     """
+    if args.cluster and args.recipe:
+        raise UserError("--cluster asks the processes of a job, --recipe what training costs: give one of them")
     if args.recipe:
         return _run_recipe(args)
     for name in ("stage", "devices", "precision"):
         if getattr(args, name) is not None:
             raise UserError(f"--{name} is about a recipe; add --recipe FILE")
+    if args.cluster:
+        from scalemogen.cli import cluster  # loads Lightning
+
+        return cluster.run(args)
     report = examine(args.runs, args.data)
     if args.json:
         print(json.dumps({**asdict(report), "healthy": report.healthy}, indent=2))
@@ -102,12 +108,15 @@ def render(report: Report) -> str:
     """Return the report as text."""
     lines = [f"{title:<14} {text}" for title, text in {**report.versions, **report.devices}.items()]
     lines.append("")
-    for check in report.checks:
-        lines.append(f"[{MARKS[check.state]}] {check.name:<14} {check.detail}")
-        if check.remedy:
-            lines.append(f"{'':<20}needed for {check.feature}: {check.remedy}")
+    lines += [line(check) for check in report.checks]
     lines += ["", "Everything essential is here." if report.healthy else "Something essential is missing: see [!!]."]
     return "\n".join(lines)
+
+
+def line(check: Check) -> str:
+    """Return a check as a line, and a second one if something is to be done."""
+    found = f"[{MARKS[check.state]}] {check.name:<14} {check.detail}"
+    return f"{found}\n{'':<20}needed for {check.feature}: {check.remedy}" if check.remedy else found
 
 
 def _versions() -> dict[str, str]:

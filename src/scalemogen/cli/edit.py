@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
         stay=args.stay,
     )
     model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
-    motion = read_motion(args.motion, skeleton=model.facts.skeleton)
+    motion = read_motion(args.motion, model.facts.skeleton, args.map)
     (edited,) = model.edit_with_report(
         [motion], [request], guidance=args.guidance, temperature=args.temperature, clean=args.clean
     )

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     if args.to is not None and out.suffix.lower() != f".{args.to}":
         raise UserError(f"--to {args.to} and --out {out} name different formats")
     _check_rest(args, out.suffix.lower())
-    motion = read_motion(args.motion)
+    motion = read_motion(args.motion, joint_map=args.map)
     if args.clean_feet:
         motion = _clean(motion, args.motion)
     (motion,) = at_rate([motion], args.fps)

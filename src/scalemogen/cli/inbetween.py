@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
         use = "--keep takes one motion" if wanted == 1 else "--seconds leads from one motion to another: give two"
         raise UserError(f"{len(args.motion)} motions given; {use}")
     model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
-    first, *others = [read_motion(path, skeleton=model.facts.skeleton) for path in args.motion]
+    first, *others = [read_motion(path, model.facts.skeleton, args.map) for path in args.motion]
     options = {"seed": args.seed, "guidance": args.guidance, "temperature": args.temperature, "clean": args.clean}
     if args.seconds is None:
         keep = [frame_range(text) for text in args.keep.split(",")]

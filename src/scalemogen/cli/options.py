@@ -64,6 +64,12 @@ def add_model_options(parser: argparse.ArgumentParser, outputs: str) -> None:
     parser.add_argument("--json", action="store_true", help="print what was made as JSON")
 
 
+def add_map(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add --map, which joint map puts a motion of other joints on a skeleton; `default` says what happens without."""
+    text = f"joint map for a motion on another skeleton: bandai_namco, cmu, mixamo or a YAML file ({default})"
+    parser.add_argument("--map", metavar="MAP", help=text)
+
+
 def warn_of_unknown_words(model: TextToMotion, texts: Sequence[str]) -> None:
     """Print a line on stderr that names the words which the model was not trained on, if there are any."""
     unknown = model.unknown_words(texts)

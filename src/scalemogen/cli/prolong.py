@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
     """
     check_outputs(args.out, [args.motion])
     model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
-    motion = read_motion(args.motion, skeleton=model.facts.skeleton)
+    motion = read_motion(args.motion, model.facts.skeleton, args.map)
     made = model.prolong(
         motion,
         args.text,

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     check_outputs(args.out, [] if args.motion is None else [args.motion])
     model = TextToMotion.from_pretrained(args.model, device=choose_device(args.device))
     if args.motion is not None:
-        source = read_motion(args.motion, skeleton=model.facts.skeleton)
+        source = read_motion(args.motion, model.facts.skeleton, args.map)
         original, result = model.prepare(source), model.reconstruct(source)
     else:
         original, result = _from_store(model, args.data, args.id)

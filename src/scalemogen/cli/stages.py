@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
+import shlex
 import signal
 import sys
 import warnings
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import wandb
+import torch.distributed as dist
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor
@@ -29,17 +31,21 @@ from scalemogen.callbacks import (
     LastStep,
     ModelFolder,
     NewestCheckpoint,
+    RunRecord,
     SampleMotions,
     SkipNonFinite,
     Threads,
     Throughput,
+    Watch,
 )
+from scalemogen.callbacks.newest import REQUEUED, requeue
 from scalemogen.checkpoints import read_checkpoint, require_whole
-from scalemogen.cli.elastic import meet_anew
+from scalemogen.cli.elastic import meet
+from scalemogen.cli.main import FAILED
 from scalemogen.cli.precision import chosen_precision, precision_plugin
 from scalemogen.cli.progress import progress
 from scalemogen.cli.run_folder import Run, find_run, run_folder
-from scalemogen.cli.run_loggers import loggers
+from scalemogen.cli.run_loggers import finish_wandb, finished_wandb, loggers
 from scalemogen.data_modules import MotionDataModule
 from scalemogen.errors import RunStopped, UserError
 from scalemogen.files import atomic_path
@@ -58,6 +64,10 @@ NOISE = (
     r"(?s).*JSONARGPARSE_DEPRECATION_WARNINGS",
     # Batches are read faster than training takes them; more loading processes do not make it faster.
     r"The '.*_dataloader' does not have many workers",
+    # A machine of a cluster also trains without SLURM.
+    r"The `srun` command is available on your system but is not used",
+    # Batches of a split without clips; the data module says so.
+    r"Total length of `list` across ranks is zero",
     # Short epochs are no mistake: steps are logged, whatever epoch they are in.
     r"The number of training batches .* is smaller than the logging interval",
     # A run's folder holds the loggers' files side by side, and --run may name a folder that has been used before.
@@ -67,6 +77,8 @@ NOISE = (
     r"The dirpath has changed from",
     # The best checkpoint is one of those that were validated; the newest is kept whether it was or not.
     r".*could not find the monitored key",
+    # Nothing writes in place into what a network returns.
+    r"FSDP2-wrapped module .* returned a view tensor",
     # `validate` and `test` use the averaged weights of the checkpoint, which are its state.
     r"You're using the WeightAveraging callback, but loading a checkpoint outside the 'fit' stage",
 )
@@ -127,6 +139,7 @@ class StageCLI(LightningCLI):
             action="store_true",
             help="fit: go on from the newest whole checkpoint in the folder of --run, or begin if it has none",
         )
+        parser.add_lightning_class_args(Watch, "watch")
         parser.add_lightning_class_args(EMA, "ema")
         parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
         parser.add_lightning_class_args(SkipNonFinite, "finite")
@@ -165,10 +178,12 @@ class StageCLI(LightningCLI):
         newest = self._checkpoints(checkpoints)
         kwargs["default_root_dir"] = folder
         kwargs["plugins"] = [*_several(asked.get("plugins")), WholeCheckpoints()]
-        kwargs["callbacks"] = [*_several(asked.get("callbacks")), ModelFolder(), LastStep(), Throughput(), newest]
+        kwargs["callbacks"] = [*_several(asked.get("callbacks")), ModelFolder(), self._record()]
+        kwargs["callbacks"] += [LastStep(), Throughput(), newest]
         kwargs["callbacks"].append(Threads(self._get(self.config_init, "threads")))
         if asked.get("logger") in (None, True):
-            kwargs["logger"] = loggers(self.stage, self.run)
+            fits = self.subcommand in ("fit", None)
+            kwargs["logger"] = loggers(self.stage if fits else f"{self.stage} {self.subcommand}", self.run)
         if kwargs.get("logger", asked.get("logger")):
             kwargs["callbacks"].append(LearningRateMonitor("step"))
         if asked.get("enable_progress_bar") is not False:
@@ -184,6 +199,11 @@ class StageCLI(LightningCLI):
             if precision is not None:
                 print(f"precision: {precision}", flush=True)
         return trainer
+
+    def _record(self) -> RunRecord:
+        config = self.config[self.subcommand] if self.subcommand else self.config
+        recipe = json.loads(self._parser(self.subcommand).dump(config, format="json", skip_none=False))
+        return RunRecord(shlex.join(["scalemogen", self.stage, *self.words]), recipe)
 
     def _find_run(self, root: str | None) -> Run:
         asked, start = self._get(self.config_init, "run") or root, self._get(self.config_init, "ckpt_path")
@@ -212,8 +232,9 @@ class StageCLI(LightningCLI):
         Raises:
             RunStopped: a signal asked for it.
             KeyboardInterrupt: a second one did.
+            SystemExit: another process of the training has ended.
         """
-        meet_anew()
+        meet()
         kwargs["weights_only"] = True  # what else a checkpoint's pickle may hold is never executed
         if self.run.newest is not None:
             kwargs["ckpt_path"] = str(self.run.newest)
@@ -228,17 +249,35 @@ class StageCLI(LightningCLI):
             if not isinstance(error.__context__, KeyboardInterrupt):
                 raise
             raise KeyboardInterrupt from error
+        except RuntimeError as error:
+            if not (isinstance(error, dist.DistError) or "/gloo/" in str(error)):
+                raise
+            reason = str(error).strip().splitlines()[0].split("] ", 1)[-1].partition(". ")[0]
+            print(f"scalemogen: error: another process of this training has ended: {reason}", file=sys.stderr)
+            sys.exit(FAILED)
+        finally:  # Lightning ends the loading processes of the validation alone where a run ends inside of one
+            self.trainer.fit_loop.teardown()
         self._report()
 
     def _report_stop(self, stop: RunStopped) -> None:
-        """Say how to go on; a process that Lightning has started leaves quietly, else Lightning kills the first one."""
+        """Say how to go on, and put a SLURM job back into its queue when all is written.
+
+        A process that Lightning has started leaves quietly, else Lightning kills the first one.
+        """
         self._report()
+        outside = _started_from_outside(self.trainer)
         if self.trainer.is_global_zero:
             name = signal.Signals(stop.number).name
             print(f"stopped by {name} after {self.trainer.global_step} steps: {stop.checkpoint} is whole;", end=" ")
             print(f"the same command with --run {self.run.folder} --resume goes on", flush=True)
-        elif not _started_from_outside(self.trainer):
+        elif not outside:
             sys.exit(0)
+        if stop.number in REQUEUED:
+            if self.trainer.is_global_zero:
+                finish_wandb(stop.status)
+                requeue()
+            if outside:  # srun ends all processes when one of them has left
+                self.trainer.strategy.barrier("requeued")
 
     def _report(self) -> None:
         folder = Path(self.trainer.default_root_dir) / "model"
@@ -320,10 +359,6 @@ def main(stage: str, argv: Sequence[str]) -> int:
     """
     torch.set_float32_matmul_precision("high")
     machine.keep_freed_memory()
-    with quiet_libraries():
-        try:
-            make_cli(stage, argv)
-        finally:
-            if wandb.run is not None:  # else the next run of this process would be logged as part of this one
-                wandb.finish()
+    with quiet_libraries(), finished_wandb():
+        make_cli(stage, argv)
     return 0

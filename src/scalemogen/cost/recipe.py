@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -132,6 +133,7 @@ def build(
         pretence: gives weights without content; None makes real ones.
         words: tokens of every caption.
     """
+    task.execution = replace(task.execution, compile=False)  # which would compile, and what it saves is not known
     if isinstance(task, TextTask):
         task.text_choice = Words(task.text_choice, words, pretence)
     if isinstance(task, ARTask):
@@ -148,8 +150,8 @@ def build(
         task.build(data)
 
 
-def _untrained(plan: TokenizerPlan, data: KnownData) -> Bundle:
-    return untrained(plan.spec, plan.arguments, data.facts)
+def _untrained(plan: TokenizerPlan, data: KnownData) -> tuple[Bundle, Path]:
+    return untrained(plan.spec, plan.arguments, data.facts), Path(plan.source)
 
 
 def prepare(task: MotionTask, data: KnownData, settings: Settings, pretence: Pretence | None) -> Training:

@@ -24,7 +24,7 @@ from scalemogen.motion.rotations import between, inverse, multiply, rotate
 from scalemogen.motion.two_bones import SHORTEST, hinge_point, length_of, within_reach
 from scalemogen.skeletons import Skeleton
 from scalemogen.skeletons.limbs import Limb, find_limbs
-from scalemogen.skeletons.maps import JointMap
+from scalemogen.skeletons.maps import MAPS, JointMap, get_joint_map
 
 STRAIGHT = 1e-3
 """Share of the thigh by which a knee leans to the front, which tells where a straight leg bends to."""
@@ -59,6 +59,12 @@ def retarget(motion: Motion, joint_map: JointMap) -> Motion:
     return Motion.from_rotations(target, local, root, motion.fps)
 
 
+def fitting_maps(own: Skeleton, target: Skeleton) -> list[JointMap]:
+    """Return the shipped maps that put motions of a skeleton's joints on `target`."""
+    maps = [get_joint_map(name) for name in MAPS]
+    return [one for one in maps if one.target.joints == target.joints and not _missing(own, one)]
+
+
 def mapped_rest(own: Skeleton, joint_map: JointMap) -> Tensor:
     """Return rotations in the world (J, 4) of a foreign skeleton's joints in the T-pose that a map describes.
 
@@ -70,15 +76,23 @@ def mapped_rest(own: Skeleton, joint_map: JointMap) -> Tensor:
 
 def _find_joints(own: Skeleton, joint_map: JointMap, target: Skeleton) -> list[int | None]:
     """Return for each joint of the target the foreign joint that moves it."""
-    places = {joint.rsplit(":", 1)[-1]: index for index, joint in enumerate(own.joints)}
-    places |= {joint: index for index, joint in enumerate(own.joints)}
-    missing = sorted({joint for joint in joint_map.joints.values() if joint not in places})
-    if missing:
+    places = _places(own)
+    if missing := _missing(own, joint_map):
         raise UserError(
             f"{own.name}: joints of map {joint_map.name} are missing: {', '.join(missing)};"
             f" there are {', '.join(own.joints)}"
         )
     return [places[joint_map.joints[joint]] if joint in joint_map.joints else None for joint in target.joints]
+
+
+def _places(own: Skeleton) -> dict[str, int]:
+    """Return the joints by name, also by what stands behind a prefix "NAME:"."""
+    bare = {joint.rsplit(":", 1)[-1]: index for index, joint in enumerate(own.joints)}
+    return bare | {joint: index for index, joint in enumerate(own.joints)}
+
+
+def _missing(own: Skeleton, joint_map: JointMap) -> list[str]:
+    return sorted(set(joint_map.joints.values()) - set(_places(own)))
 
 
 def _rest_rotations(own: Skeleton, joint_map: JointMap, sources: Sequence[int | None]) -> Tensor:

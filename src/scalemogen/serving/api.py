@@ -12,7 +12,8 @@ from fastapi import Path as PathParameter
 from scalemogen.editing import STRENGTHS, EditRequest, align, part_numbers
 from scalemogen.errors import UserError
 from scalemogen.export import viewer_record
-from scalemogen.motion import Motion, read_bvh
+from scalemogen.export.reading import read_bvh_onto
+from scalemogen.motion import Motion
 from scalemogen.pipeline import TextToMotion
 from scalemogen.serving.desk import Desk
 from scalemogen.serving.guard import UPLOAD_PATH
@@ -168,7 +169,10 @@ def _add_making(router: APIRouter, server: Server) -> None:
         request: Request,
         response: Response,
     ) -> MotionStatus:
-        """Give a motion of one's own, as the content of a BVH file with the model's joints, to edit it."""
+        """Give a motion of one's own, as the content of a BVH file, to edit it.
+
+        Its joints are the model's, or others that a shipped joint map knows.
+        """
         server.admit(request)
         with server.files.turn():
             motion = _read(content, model, limits.motion_seconds)
@@ -308,7 +312,7 @@ def _status(server: Server, name: str) -> MotionStatus:
 def _read(content: bytes, model: TextToMotion, most: float) -> Motion:
     """Return the motion of a BVH file as the model takes it."""
     try:
-        motion = read_bvh(content, skeleton=model.facts.skeleton, name="the file")
+        motion, _ = read_bvh_onto(content, model.facts.skeleton, "the file")
         if motion.seconds > most:
             raise UserError(f"the file: {motion.seconds:.1f} seconds; at most {most:g} are taken")
         return align(motion, model.facts)

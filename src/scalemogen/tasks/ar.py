@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,17 @@ from scalemogen.checkpoints import (
     save_folder,
     text_settings,
 )
-from scalemogen.contracts import MotionBatch, MotionSource
+from scalemogen.contracts import MotionBatch, MotionSource, TokenSpec
 from scalemogen.errors import UserError
+from scalemogen.files import digest_json
 from scalemogen.motion import Motion
 from scalemogen.sampling import generate, seeded_generators
 from scalemogen.scales import Quantised
+from scalemogen.tasks.execution import Execution
 from scalemogen.tasks.latents import LatentCache
 from scalemogen.tasks.schedules import Schedule
 from scalemogen.tasks.text import TextChoice, TextTask
-from scalemogen.weights import load_strictly, under
+from scalemogen.weights import digest_state, load_strictly, under
 
 
 def adamw(parameters: Any) -> torch.optim.Optimizer:
@@ -63,10 +66,11 @@ class ARTask(TextTask):
         sampling: defaults that the model is saved with, used for samples while training.
         latents: folder in which the tokenizer's latents of the data are kept, so that clips are encoded once and not in
             every epoch; "" encodes them whenever they are seen.
-        optimizer, schedule: see MotionTask.
+        optimizer, schedule, execution: see MotionTask.
     """
 
     stage = "ar"
+    spec: TokenSpec
 
     def __init__(
         self,
@@ -85,8 +89,9 @@ class ARTask(TextTask):
         latents: str = "data/latents",
         optimizer: OptimizerCallable = adamw,
         schedule: Schedule | None = None,
+        execution: Execution | None = None,
     ) -> None:
-        super().__init__(text or TextChoice(), optimizer, schedule or Schedule())
+        super().__init__(text or TextChoice(), optimizer, schedule or Schedule(), execution)
         self.tokenizer_source = tokenizer
         self.arguments: dict[str, Any] = {
             "width": width,
@@ -110,7 +115,7 @@ class ARTask(TextTask):
         Raises:
             UserError: no tokenizer for this data, or one that does not fit it.
         """
-        bundle = self._load_tokenizer()
+        bundle, self._tokenizer_path = self._load_tokenizer()
         tokenizer = bundle.tokenizer.requires_grad_(False)
         # Held in lists: frozen networks are no parameters of this module (EMA, optimiser and DDP leave them alone).
         self._frozen_tokenizer = [tokenizer]
@@ -121,7 +126,7 @@ class ARTask(TextTask):
         self.arguments["text_max_tokens"] = encoder.max_tokens
         self.transformer = NextScaleTransformer(self.spec, **self.arguments)
 
-    def _load_tokenizer(self) -> Bundle:
+    def _load_tokenizer(self) -> tuple[Bundle, Path]:
         facts, asked = self.known_facts, Path(self.tokenizer_source)
         given = asked.is_file() or (asked / DESCRIPTION).is_file()
         path = asked if given else find_tokenizer(asked, facts)
@@ -135,7 +140,7 @@ class ARTask(TextTask):
             raise UserError(
                 f"tokenizer {path} was trained on data {bundle.facts.name}, not on {facts.name}: {difference} differ"
             )
-        return bundle
+        return bundle, path
 
     @property
     def tokenizer(self) -> Any:
@@ -156,6 +161,15 @@ class ARTask(TextTask):
         )
         tokenizer = self._frozen_tokenizer[0].state_dict()
         return {**description, "text": text_settings(self.text_encoder), "tokenizer_state": tokenizer}
+
+    def inputs(self) -> dict[str, dict[str, str]]:
+        """Return the tokenizer."""
+        digest = digest_state(self._frozen_tokenizer[0].state_dict())
+        return {"tokenizer": {"path": str(self._tokenizer_path), "digest": digest}}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the frozen tokenizer out of copies, which are averages of what is trained."""
+        return {**super().__getstate__(), "_frozen_tokenizer": []}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with the tokenizer that the checkpoint was trained on, whichever was found for this run.
@@ -201,55 +215,64 @@ class ARTask(TextTask):
         return z
 
     @torch.no_grad()
-    def quantise(self, z: Tensor, lengths: Tensor, flip: torch.Generator | None) -> Quantised:
-        """Return label bits and transformer inputs, with bits flipped in the context where `flip` is given.
+    def quantise(self, z: Tensor, lengths: Tensor, flips: Sequence[Tensor] | None) -> Quantised:
+        """Return label bits and transformer inputs, with bits flipped in the context where `flips` are given.
 
         Args:
             z: (B, N, G, D) latent of the tokenizer.
             lengths: (B,) frames.
-            flip: source of the flips.
+            flips: per scale (B, N_k, G_k, D), True = flip.
         """
-        tokenizer, flips = self.tokenizer, None
-        if flip is not None and self.flip_strength > 0:
-            sizes = tokenizer.pyramid.sizes(z.shape[1])
-            drawn = draw_flips(len(z), sizes, self.spec.bits, strength=self.flip_strength, generator=flip)
-            flips = [flipped.to(self.device) for flipped in drawn]
-        quantised: Quantised = tokenizer.pyramid.quantise(z, lengths, flips=flips, inputs=True)
+        flips = None if flips is None else [flipped.to(self.device) for flipped in flips]
+        quantised: Quantised = self.tokenizer.pyramid.quantise(z, lengths, flips=flips, inputs=True)
         return quantised
+
+    def _flips(self, batch: int, cells: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        sizes = self.tokenizer.pyramid.sizes(cells)
+        return draw_flips(batch, sizes, self.spec.bits, strength=self.flip_strength, generator=generator)
+
+    def _own_flips(self, clips: Sequence[str], cells: int) -> list[Tensor]:
+        """Draw flips that a clip has in every batch and on any number of processes: on the full grid, then cropped."""
+        seeds = [int(digest_json(clip), 16) % 2**32 for clip in clips]
+        drawn = [self._flips(1, self.spec.cells, torch.Generator().manual_seed(seed)) for seed in seeds]
+        sizes = self.tokenizer.pyramid.sizes(cells)
+        return [torch.cat(scale)[:, :times] for scale, (times, _) in zip(zip(*drawn, strict=True), sizes, strict=True)]
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """One optimiser step with bit flips and text dropout, drawn apart on every process."""
-        flips = self.step_generator("flips", batch_idx, self.global_rank)
-        quantised = self.quantise(self.encode(batch, "train"), batch.lengths, flips)
+        z = self.encode(batch, "train")
+        flips = self._flips(len(z), z.shape[1], self.step_generator("flips", batch_idx, self.global_rank))
+        quantised = self.quantise(z, batch.lengths, flips)
         generator = self.step_generator("text dropout", batch_idx, self.global_rank)
         dropped = draw_text_dropout(len(batch), self.text_dropout, generator).to(self.device)
         text = self.text_features(batch.captions)
         logits = self.transformer(quantised.inputs, text, quantised.maps.valid, dropped)
         result = scale_weighted_cross_entropy(logits, quantised.maps, self.spec)
-        self.note({"loss": result.loss, "accuracy": result.accuracy.mean()})
+        figures = {"loss": result.loss, "accuracy": result.accuracy.mean()}
+        self.note(figures, {"cross_entropy": result.cross_entropy, "accuracy": result.accuracy})
         return result.loss
 
     def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
         """Log loss and accuracy without flips and text dropout, then the loss with flips as a figure of its own."""
-        self._evaluate(batch, "val", batch_idx)
+        self._evaluate(batch, "val")
 
     def test_step(self, batch: MotionBatch, batch_idx: int) -> None:
         """As validation."""
-        self._evaluate(batch, "test", batch_idx)
+        self._evaluate(batch, "test")
 
-    def _evaluate(self, batch: MotionBatch, split: str, batch_idx: int) -> None:
+    def _evaluate(self, batch: MotionBatch, split: str) -> None:
         text, z = self.text_features(batch.captions), self.encode(batch, split)
         figures: dict[str, Tensor] = {}
-        flips = torch.Generator().manual_seed(batch_idx)
-        for name, generator in (("", None), ("_flipped", flips)):
-            quantised = self.quantise(z, batch.lengths, generator)
+        for name, flips in (("", None), ("_flipped", self._own_flips(batch.clip_ids, z.shape[1]))):
+            quantised = self.quantise(z, batch.lengths, flips)
             logits = self.transformer(quantised.inputs, text, quantised.maps.valid)
             result = scale_weighted_cross_entropy(logits, quantised.maps, self.spec)
             figures[f"{split}/loss{name}"] = result.loss
             figures[f"{split}/accuracy{name}"] = result.accuracy.mean()
-            if generator is None:
-                for k, value in enumerate(result.accuracy):
-                    figures[f"{split}_scales/accuracy_{k:02d}"] = value
+            if flips is None:
+                for k, (entropy, right) in enumerate(zip(result.cross_entropy, result.accuracy, strict=True)):
+                    figures[f"{split}_scales/cross_entropy_{k:02d}"] = entropy
+                    figures[f"{split}_scales/accuracy_{k:02d}"] = right
         self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(batch), sync_dist=True)
 
     @torch.no_grad()

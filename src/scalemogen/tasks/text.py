@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from scalemogen.contracts import MotionSource, TextFeatures
 from scalemogen.tasks.base import MotionTask
+from scalemogen.tasks.execution import Execution
 from scalemogen.tasks.schedules import Schedule
 from scalemogen.text import (
     MiniLMTextEncoder,
@@ -20,6 +20,7 @@ from scalemogen.text import (
     T5TextEncoder,
     TextEncoder,
     TextFeatureCache,
+    build_text_encoder,
     train_sentencepiece,
 )
 from scalemogen.weights import under
@@ -59,14 +60,16 @@ class TextTask(MotionTask, ABC):
 
     Args:
         text: the text encoder.
-        optimizer, schedule: see MotionTask.
+        optimizer, schedule, execution: see MotionTask.
 
     Attributes:
         text_encoder: made by `build_text`; a frozen one shows no parameters and no state.
     """
 
-    def __init__(self, text: TextChoice, optimizer: OptimizerCallable, schedule: Schedule) -> None:
-        super().__init__(optimizer, schedule)
+    def __init__(
+        self, text: TextChoice, optimizer: OptimizerCallable, schedule: Schedule, execution: Execution | None = None
+    ) -> None:
+        super().__init__(optimizer, schedule, execution)
         self.text_choice = text
         self.text_encoder: TextEncoder
         self._cache: TextFeatureCache | None = None
@@ -97,6 +100,6 @@ class TextTask(MotionTask, ABC):
         """Return the text encoder with its weights in this module's `state`, in float32; a frozen one as it is."""
         if self.text_encoder.frozen:
             return self.text_encoder
-        encoder = deepcopy(self.text_encoder).float()
+        encoder = build_text_encoder(self.text_encoder.config())
         encoder.load_state_dict(under("text_encoder.", state))
         return encoder

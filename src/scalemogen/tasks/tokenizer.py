@@ -11,13 +11,14 @@ from torch import Tensor
 
 from scalemogen.checkpoints import describe, save_folder
 from scalemogen.contracts import MotionBatch, MotionSource, Scale, TokenSpec
-from scalemogen.distributed import mean_over_ranks
+from scalemogen.distributed import mean_over_ranks, world_size
 from scalemogen.errors import UserError
 from scalemogen.metrics import BitUsage
 from scalemogen.metrics.functional import mpjpe_root_aligned, mpjpe_world
 from scalemogen.motion import get_layout
 from scalemogen.scales import scales_from_count
 from scalemogen.tasks.base import MotionTask
+from scalemogen.tasks.execution import Execution
 from scalemogen.tasks.schedules import Schedule
 from scalemogen.tokenizer import (
     LossWeights,
@@ -48,7 +49,7 @@ class TokenizerTask(MotionTask):
         width, blocks, dropout: see MotionTokenizer.
         scale_dropout: probability to skip each scale but the last in training.
         weights: of the loss terms.
-        optimizer, schedule: see MotionTask.
+        optimizer, schedule, execution: see MotionTask.
     """
 
     stage = "tokenizer"
@@ -67,8 +68,9 @@ class TokenizerTask(MotionTask):
         weights: LossWeights | None = None,
         optimizer: OptimizerCallable = adamw,
         schedule: Schedule | None = None,
+        execution: Execution | None = None,
     ) -> None:
-        super().__init__(optimizer, schedule or Schedule())
+        super().__init__(optimizer, schedule or Schedule(), execution)
         self.bits = bits
         self.scale_count = scale_count
         self.scales = scales
@@ -108,7 +110,7 @@ class TokenizerTask(MotionTask):
 
     def build_network(self, source: MotionSource) -> None:
         """Make the tokenizer and its validation metrics."""
-        spec = self.make_spec()
+        self.spec = spec = self.make_spec()
         self.tokenizer = MotionTokenizer(spec, self.known_facts.skeleton, **self.arguments)
         self.bit_usage = BitUsage(scales=len(spec.scales), bits=spec.bits)
 
@@ -160,6 +162,7 @@ class TokenizerTask(MotionTask):
         mine = self.positions(output.reconstruction)
         # Of all processes: then a mean over processes, weighted by it, is the mean over all frames of the split.
         frames = mean_over_ranks(batch.lengths.sum().float())
+        all_frames = round(frames.item() * world_size())
         share = batch.lengths / frames
         figures[f"{split}/mpjpe_root_mm"] = 1000 * (share * mpjpe_root_aligned(mine, truth, batch.lengths)).sum()
         figures[f"{split}/mpjpe_world_mm"] = 1000 * (share * mpjpe_world(mine, truth, batch.lengths)).sum()
@@ -168,7 +171,7 @@ class TokenizerTask(MotionTask):
                 decoded = self.positions(self.tokenizer.decode(total, batch.lengths)[:, : truth.shape[1]])
                 error = (share * mpjpe_root_aligned(decoded, truth, batch.lengths)).sum()
                 figures[f"{split}_scales/mpjpe_root_mm_{k:02d}"] = 1000 * error
-        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=round(frames.item()), sync_dist=True)
+        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=all_frames, sync_dist=True)
         self.bit_usage.update(output.quantised.maps)
 
     def on_validation_epoch_end(self) -> None:

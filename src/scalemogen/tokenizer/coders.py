@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -72,9 +73,8 @@ class MotionEncoder(nn.Module):
         x = self.embed_out(functional.gelu(self.embed_in(self.channels.gather(features))))
         x = x.index_fill(1, rows.levels[level].gaps, 0.0)
         for stage, pool in zip(self.stages, self.pools, strict=True):
-            assert isinstance(stage, nn.ModuleList)
-            for block in stage:
-                x = block(x, rows.levels[level].gaps)
+            for block in cast(Iterable[ResidualBlock], stage):
+                x = block.run(x, rows.levels[level].gaps)
             x = pool(x, rows, level)
             level -= 1
         result: Tensor = x
@@ -99,10 +99,9 @@ class MotionDecoder(nn.Module):
     def forward(self, x: Tensor, rows: Rows) -> Tensor:
         """Decode; `x` is zero in the rows between motions, where the result means nothing."""
         for level, (stage, unpool) in enumerate(zip(self.stages, self.unpools, strict=True), 1):
-            assert isinstance(stage, nn.ModuleList)
             x = unpool(x, rows, level - 1)
-            for block in stage:
-                x = block(x, rows.levels[level].gaps)
+            for block in cast(Iterable[ResidualBlock], stage):
+                x = block.run(x, rows.levels[level].gaps)
         hidden = functional.gelu(self.head_in(x))
         with torch.autocast(x.device.type, enabled=False):
             return self.channels.scatter(wide_linear(self.head_out, hidden))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from scalemogen.repeated import Repeated
 from scalemogen.tokenizer.rows import Rows
 
 EPSILON = 1e-6
@@ -134,7 +135,7 @@ class SkeletalTemporalConv(nn.Module):
         return y
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Repeated):
     """x + dropout(conv(gelu(conv(gelu(x))))), without normalisation."""
 
     def __init__(self, width: int, adjacency: Sequence[Sequence[int]], dropout: float) -> None:

@@ -36,8 +36,10 @@ def test_by_hand() -> None:
     short = (2 * first + wrong + other) / (2 + 2)
     result = scale_weighted_cross_entropy(logits, TokenMaps(bits, valid), spec)
     assert float(result.loss) == pytest.approx((long + short) / 2, rel=1e-6)
-    assert result.cross_entropy.tolist() == pytest.approx([first, (2 * wrong + 4 * other) / 6], rel=1e-6)
-    assert result.accuracy.tolist() == pytest.approx([1.0, 4 / 6])
+    assert result.cross_entropy.tolist() == pytest.approx(
+        [first, ((wrong + 3 * other) / 4 + (wrong + other) / 2) / 2], rel=1e-6
+    )
+    assert result.accuracy.tolist() == pytest.approx([1.0, (3 / 4 + 1 / 2) / 2])
     reference = scale_weighted_cross_entropy(logits, TokenMaps(bits, valid), spec, reference=True)
     assert float(reference.loss) == pytest.approx((long + short * 4 / 6) / 2, rel=1e-6)
 

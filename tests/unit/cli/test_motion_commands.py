@@ -133,7 +133,7 @@ def test_reconstruct_takes_a_clip_of_a_store(folder: Path, tmp_path: Path, capsy
 def test_reconstruct_refuses(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     start = ("reconstruct", "--model", folder)
     make_motion("kit").save(tmp_path / "kit.npz")
-    assert "kit of 21 joints; humanml3d of 22 joints" in refused(capsys, *start, "--motion", tmp_path / "kit.npz")
+    assert "are not the 22 of skeleton humanml3d" in refused(capsys, *start, "--motion", tmp_path / "kit.npz")
     assert "no such file" in refused(capsys, *start, "--motion", tmp_path / "none.bvh")
     assert "go together" in refused(capsys, *start, "--data", tmp_path)
     assert "store" in refused(capsys, *start, "--data", tmp_path, "--id", "1")

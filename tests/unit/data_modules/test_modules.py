@@ -131,6 +131,14 @@ def test_clips_left_out_are_counted(module: Tiny, caplog: pytest.LogCaptureFixtu
     assert "split 'val': 3 clips or last windows shorter than 8 frames left out, 4 kept" in caplog.text
 
 
+def test_a_split_without_clips_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    module = Tiny(tmp_path, min_frames=20)
+    with caplog.at_level("INFO"):
+        assert module.test_dataloader() == module.split_dataloader("compose") == []
+    assert "split 'test' has no clip of at least 20 frames, so nothing is measured on it" in caplog.text
+    assert "split 'compose' has no clip" in caplog.text
+
+
 def test_worker_processes_give_the_same_batches(module: Tiny, tmp_path: Path) -> None:
     parallel = Tiny(tmp_path, workers=2)
     for one, two in zip(epoch(module), epoch(parallel), strict=True):

@@ -71,7 +71,7 @@ def test_reading_chooses_by_suffix(motion: Motion, tmp_path: Path) -> None:
         read_motion(tmp_path / "a.fbx")
     with pytest.raises(UserError, match="no such file"):
         read_motion(tmp_path / "b.bvh")
-    with pytest.raises(UserError, match="humanml3d of 22 joints; kit of 21 joints is wanted"):
+    with pytest.raises(UserError, match=r"its 22 joints .* not the 21 of skeleton kit, and no joint map of .* fits"):
         read_motion(tmp_path / "a.npz", skeleton=get_skeleton("kit"))
 
 

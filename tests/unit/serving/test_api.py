@@ -399,7 +399,7 @@ def test_files_of_the_server_are_out_of_reach(serve: Serve) -> None:
     paths = ["/../setup.cfg", "/%2e%2e/setup.cfg", "/page/index.html", "/etc/passwd", "//etc/passwd", "/serve.py",
              "/viewer/viewer.js", "/docs", "/redoc", "/openapi.json", "/api/motions", "/api/motions/..%2f..%2fmodel",
              f"/api/motions/{name}/files/..%2fmodel.json", f"/api/motions/{name}/files/bvh%00.txt",
-             f"/api/motions/{name}/files/BVH", f"/api/motions/{name}/files/png"]  # fmt: skip
+             f"/api/motions/{name}/files/BVH", f"/api/motions/{name}/files/exe"]  # fmt: skip
     for path in paths:
         answer = client.get(path)
         assert answer.status_code in (404, 405, 422), path

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,19 @@ def test_a_run_that_is_asked_to_stop_does_so_after_the_step(
     assert read(last)["global_step"] == 4
 
 
+def test_a_run_that_is_asked_to_stop_before_its_first_step_says_so(
+    base: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, handler = base / "never-begun", signal.getsignal(signal.SIGTERM)
+    watcher = "--trainer.callbacks=helpers.training.SignalBefore"
+    with pytest.raises(SystemExit) as stop:
+        main(["tokenizer", "fit", *options("tokenizer", base / "data"), *QUIET, f"--run={folder}", watcher])
+    assert stop.value.code == 128 + signal.SIGTERM
+    assert "scalemogen: stopped by SIGTERM while nothing was being trained\n" in capfd.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == handler
+    assert not (folder / "checkpoints").exists()
+
+
 def test_a_killed_run_leaves_a_checkpoint_to_go_on_from(base: Path) -> None:
     folder, last = base / "killed", base / "killed" / "checkpoints" / "last.ckpt"
     Synthetic(clips=30, root=str(base / "data")).prepare_data()
@@ -246,3 +260,23 @@ def test_a_killed_run_leaves_a_checkpoint_to_go_on_from(base: Path) -> None:
     assert steps >= 2
     fit("tokenizer", base / "again", base / "data", f"--ckpt_path={last}", f"--trainer.max_steps={steps + 1}")
     assert read(base / "again" / "checkpoints" / "last.ckpt")["global_step"] == steps + 1
+
+
+def test_a_stop_inside_of_a_validation_ends_all_loading_processes(base: Path) -> None:
+    """They leave signals to the process that trains, which would wait for them for ever when it exits."""
+    folder = base / "stopped"
+    stop = ["--trainer.callbacks=helpers.training.SignalAt", "--trainer.callbacks.init_args.step=2"]
+    stop += ["--trainer.callbacks.init_args.number=15", "--trainer.callbacks.init_args.validating=true"]
+    arguments = [*options("tokenizer", base / "data"), *QUIET, f"--run={folder}", *stop]
+    before = set(multiprocessing.active_children())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*worker processes")  # more than there are cores, perhaps
+        assert main(["tokenizer", "fit", *arguments, "--data.init_args.loading.workers=2"]) == 128 + signal.SIGTERM
+    assert set(multiprocessing.active_children()) <= before
+
+
+def test_a_better_checkpoint_takes_the_place_of_the_one_the_run_went_on_from(base: Path) -> None:
+    folder = fit("tokenizer", base / "best", base / "data", "--trainer.max_steps=2")
+    (folder / "checkpoints" / "last.ckpt").unlink()
+    fit("tokenizer", folder, base / "data", "--trainer.max_steps=8", "--resume")
+    assert [path.name for path in folder.glob("checkpoints/step-*.ckpt")] == ["step-8.ckpt"]

@@ -60,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     shards.add_argument("--out", type=Path, required=True, help="folder of the shards; replaced if it exists")
     shards.add_argument("--megabytes", type=int, default=64, metavar="MB", help="of a shard, about (default: 64)")
     for command in (check, info, shards):
-        command.add_argument("store", type=Path, help="folder of the store")
+        command.add_argument("store", type=Path, help="folder of the store, or its name in data/")
         command.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 

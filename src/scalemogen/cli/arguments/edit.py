@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from scalemogen.cli.options import add_model_options
+from scalemogen.cli.options import add_map, add_model_options
 from scalemogen.cli.parser import Parser
 
 STRENGTHS = ("subtle", "medium", "strong", "full")
@@ -25,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("motion", type=Path, metavar="MOTION", help="a .bvh or .npz file with the model's joints")
+    parser.add_argument("motion", type=Path, metavar="MOTION", help="a .bvh or .npz file")
     parser.add_argument("--text", required=True, metavar="SENTENCE", help="what the result is to show")
     parser.add_argument("--source-text", metavar="SENTENCE", help="what MOTION shows, if known; keeps more of it")
     parser.add_argument("--parts", metavar="NAMES", help='what may change, such as "left arm,head" (default: all)')
@@ -42,4 +42,5 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--raw", action="store_true", help="the decoder's output, also where nothing was to change")
     add_model_options(parser, ".npz .bvh (the result), .html .mp4 .gif .png (beside the original)")
+    add_map(parser, "default: the one that fits")
     return parser

@@ -32,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", metavar="FOLDER", help="model folder or checkpoint; a tokenizer alone will do")
-    parser.add_argument("--data", type=Path, metavar="STORE", help="motion store")
+    parser.add_argument("--data", type=Path, metavar="STORE", help="motion store, or its name in data/")
     parser.add_argument(
         "--evaluator",
         metavar="FOLDER",
@@ -71,6 +71,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--anyway", action="store_true", help="compare even what is not comparable, and say so")
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help=f"for {RESULT}, report.md and report.html (default: {RESULTS}/TIME)"
+    )
+    parser.add_argument(
+        "--wandb", action="store_true", help="log figures, model and data as a W&B run, offline without a key"
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser

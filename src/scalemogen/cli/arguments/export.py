@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from scalemogen.cli.options import add_frame_rate
+from scalemogen.cli.options import add_frame_rate, add_map
 from scalemogen.cli.parser import Parser
 
 FORMAT_NAMES = ("bvh", "glb", "npz", "csv", "mp4", "gif", "html", "png")
@@ -46,4 +46,5 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_frame_rate(parser, "the file's")
     parser.add_argument("--unit", choices=tuple(UNITS), help="of lengths in a .bvh (default: cm); Y is up in all files")
+    add_map(parser, "default: the file's own skeleton")
     return parser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from scalemogen.cli.options import add_model_options
+from scalemogen.cli.options import add_map, add_model_options
 from scalemogen.cli.parser import Parser
 
 EXAMPLE = """example:
@@ -29,4 +29,5 @@ def build_parser() -> argparse.ArgumentParser:
         "--seconds", type=float, metavar="S", help="two MOTIONs: length of what leads from one to other"
     )
     add_model_options(parser, ".npz .bvh .mp4 .gif .html .png")
+    add_map(parser, "default: the one that fits")
     return parser

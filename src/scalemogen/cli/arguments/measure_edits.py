@@ -23,7 +23,9 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", required=True, metavar="FOLDER", help="model folder that stage 2 wrote")
-    parser.add_argument("--data", type=Path, required=True, metavar="STORE", help="motion store with captions")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="STORE", help="motion store with captions, or its name in data/"
+    )
     parser.add_argument("--text", required=True, metavar="SENTENCE", help="what every clip is edited to show")
     parser.add_argument("--parts", required=True, metavar="NAMES", help='what may change, such as "left arm,head"')
     parser.add_argument("--split", default="test", help="where the clips are from (default: test)")

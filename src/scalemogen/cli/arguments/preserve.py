@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="model folder or checkpoint; may be given several times",
     )
     parser.add_argument("--sweep", type=Path, metavar="FOLDER", help="all finished runs of a sweep of tokenizers")
-    parser.add_argument("--data", type=Path, required=True, metavar="STORE", help="motion store")
+    parser.add_argument("--data", type=Path, required=True, metavar="STORE", help="motion store, or its name in data/")
     parser.add_argument(
         "--split", action="append", default=[], metavar="NAME", help="may be given several times (default: test)"
     )

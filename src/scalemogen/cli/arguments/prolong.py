@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from scalemogen.cli.options import add_model_options
+from scalemogen.cli.options import add_map, add_model_options
 from scalemogen.cli.parser import Parser
 
 EXAMPLE = """example:
@@ -20,8 +20,9 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("motion", type=Path, metavar="MOTION", help="a .bvh or .npz file with the model's joints")
+    parser.add_argument("motion", type=Path, metavar="MOTION", help="a .bvh or .npz file")
     parser.add_argument("--text", required=True, metavar="SENTENCE", help="what the new frames are to show")
     parser.add_argument("--seconds", type=float, required=True, metavar="S", help="length of what is added")
     add_model_options(parser, ".npz .bvh .mp4 .gif .html .png")
+    add_map(parser, "default: the one that fits")
     return parser

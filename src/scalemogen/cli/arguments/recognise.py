@@ -21,7 +21,13 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", required=True, metavar="FOLDER", help="model folder that stage 2 wrote")
-    parser.add_argument("--data", type=Path, required=True, metavar="STORE", help="motion store with a train split")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="STORE",
+        help="motion store with a train split, or its name in data/",
+    )
     parser.add_argument("--split", default="test", help="where captions and real clips are from (default: test)")
     parser.add_argument(
         "--label", default="content", metavar="KEY", help="attribute that names the action (default: content)"

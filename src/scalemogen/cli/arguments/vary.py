@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from scalemogen.cli.options import add_model_options
+from scalemogen.cli.options import add_map, add_model_options
 from scalemogen.cli.parser import Parser
 
 EXAMPLE = """example:
@@ -20,9 +20,10 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("motion", type=Path, metavar="MOTION", help="a .bvh or .npz file with the model's joints")
+    parser.add_argument("motion", type=Path, metavar="MOTION", help="a .bvh or .npz file")
     parser.add_argument("--text", required=True, metavar="SENTENCE", help="what MOTION shows")
     parser.add_argument("--count", type=int, default=4, metavar="N", help="how many (default: 4)")
     parser.add_argument("--keep-scales", type=int, metavar="K", help="scales that stay (default: half of them)")
     add_model_options(parser, ".npz .bvh .mp4 .gif (numbered when there are several), .html or .png (all in one file)")
+    add_map(parser, "default: the one that fits")
     return parser
