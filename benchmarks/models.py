@@ -145,7 +145,7 @@ def training_step(task: TokenizerTask | ARTask, batch: MotionBatch) -> Callable[
     for name in ("log", "log_dict"):
         setattr(task, name, _nothing)
     task.train()
-    task._trainer = cast(Any, SimpleNamespace(estimated_stepping_batches=1000))  # the schedule's length
+    task._trainer = cast(Any, SimpleNamespace(estimated_stepping_batches=1000, strategy=None))  # the schedule's length
     optimiser = cast(torch.optim.Optimizer, cast(Any, task.configure_optimizers())["optimizer"])
     task._trainer = None
 

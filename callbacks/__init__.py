@@ -9,6 +9,7 @@ from scalemogen.callbacks.finite import SkipNonFinite
 from scalemogen.callbacks.last_step import LastStep
 from scalemogen.callbacks.model_folder import ModelFolder
 from scalemogen.callbacks.newest import NewestCheckpoint
+from scalemogen.callbacks.record import RunRecord
 from scalemogen.callbacks.sample_motions import SampleMotions
 from scalemogen.callbacks.threads import Threads
 from scalemogen.callbacks.throughput import Throughput
@@ -20,6 +21,7 @@ __all__ = [
     "LastStep",
     "ModelFolder",
     "NewestCheckpoint",
+    "RunRecord",
     "SampleMotions",
     "SkipNonFinite",
     "Threads",

@@ -59,8 +59,9 @@ class SampleMotions(Callback):
         write_gif(motions[-1], animation)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
-                logger.log_image("samples/sheet", [str(sheet)])
-                logger.log_video("samples/animation", [str(animation)], format=["gif"])
+                step, captions = trainer.global_step, ["; ".join(titles)]
+                logger.log_image("samples/sheet", [str(sheet)], step, caption=captions)
+                logger.log_video("samples/animation", [str(animation)], step, caption=titles[-1:], format=["gif"])
 
 
 @torch.no_grad()

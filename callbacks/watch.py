@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, NamedTuple, NoReturn
 
@@ -43,7 +44,7 @@ class Watch(Callback):
     of each process tells the store, through which they have met, every few seconds that it lives and what it does.
     When its own process has not got on for `limit` seconds it reads what the others have told, prints one line that
     names the processes that are behind, what they did last and the call in which this one waits, and leaves with
-    exit status 1, within a third more of the limit and half a minute at most. The launcher may start the run anew.
+    exit status 1, within a third more of the limit and 40 seconds at most. The launcher may start the run anew.
 
     Args:
         limit: seconds in which a step, a batch of validation or a checkpoint must be done. The process group's own
@@ -57,7 +58,7 @@ class Watch(Callback):
         if not limit > 0:
             raise UserError(f"watch.limit is {limit}; it must be above 0 (seconds)")
         self.limit = limit
-        self._pause = min(LONGEST_PAUSE, limit / 20)
+        self._pause = min(LONGEST_PAUSE, limit / 25)
         self._beats, self._progress, self._doing = 0, 0, ""
         self._since = 0.0
         self._over = threading.Event()
@@ -114,17 +115,31 @@ class Watch(Callback):
         self._progress, self._doing, self._since = self._progress + 1, doing, time.monotonic()
 
     def _watch(self, mine: int, world: int) -> None:
-        names, store = [f"scalemogen/watch/{number}" for number in range(world)], None
+        names = [f"scalemogen/watch/{number}" for number in range(world)]
+        store: TCPStore | None = None
         while not self._over.wait(self._pause):
             try:
                 store = store or _connect(timedelta(seconds=2 * self._pause))
                 self._tell(store, names[mine])
+            except RuntimeError:  # the store's: it is gone, or not there yet
+                continue
+            finally:
                 if time.monotonic() - self._since > self.limit:
-                    self._leave(self._diagnose(store, names, mine), mine)
-            except RuntimeError as error:  # of the store
-                if time.monotonic() - self._since > self.limit:
-                    address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
-                    self._leave(f"the store of rank 0, at {address}, does not answer ({error})", mine)
+                    self._leave(self._find(store, names, mine), mine)
+
+    def _find(self, store: TCPStore | None, names: Sequence[str], mine: int) -> str:
+        """Return what is wrong. Of a store that a stopped process keeps, torch's client awaits an answer for ever."""
+        found: list[str] = []
+
+        def ask() -> None:
+            with suppress(RuntimeError):
+                found.append(self._diagnose(store or _connect(timedelta(seconds=self._pause)), names, mine))
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(6 * self._pause)
+        address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        return found[0] if found else f"rank 0, which keeps the store at {address}, does not answer"
 
     def _tell(self, store: TCPStore, name: str) -> None:
         self._beats += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -47,6 +48,9 @@ class TrainingLoader(DataLoader[MotionBatch]):
         workers: processes that load; 0 does it in this one.
         position: returns the epoch and the batches of it that training has had, None where nothing is trained; asked
             when the first batch of an epoch is.
+
+    Attributes:
+        waited: seconds that training has spent here, all epochs together.
     """
 
     sampler: BucketSampler
@@ -61,6 +65,7 @@ class TrainingLoader(DataLoader[MotionBatch]):
     ) -> None:
         super().__init__(dataset, sampler=sampler, **loader_options(workers))
         self._position = position
+        self.waited = 0.0
 
     def __iter__(self) -> Iterator[MotionBatch]:  # type: ignore[override]
         """Yield batches.
@@ -72,7 +77,11 @@ class TrainingLoader(DataLoader[MotionBatch]):
         if position is not None:
             epoch, self.sampler.first = position
             self.sampler.set_epoch(epoch)
-        yield from super().__iter__()
+        started, batches = time.perf_counter(), super().__iter__()
+        for batch in batches:
+            self.waited += time.perf_counter() - started
+            yield batch
+            started = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
         """Return nothing: what Lightning keeps is enough. It asks for this method to know that a loader can go on."""

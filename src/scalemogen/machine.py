@@ -1,10 +1,13 @@
-"""What suits this machine: precision and CPU threads where nobody names them, and what becomes of freed memory."""
+"""What suits this machine: precision, CPU threads, what becomes of freed memory; and what its GPUs can do at best."""
 
 from __future__ import annotations
 
 import ctypes
 import math
 import os
+import re
+import resource
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +21,19 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Who sets one of these has chosen the number of threads."""
 QUIET = 3
 """Readings in a row that must find cores free before they are taken back."""
+
+_PEAKS = (
+    (r"A100\b", 312, 156),
+    (r"A30\b", 165, 82),
+    (r"A40\b", 149.7, 74.8),
+    (r"A10\b", 125, 62.5),
+    (r"L40S\b", 362, 183),
+    (r"L4\b", 121, 60),
+    (r"H[12]00 NVL\b", 835, 417),
+    (r"H100 PCIe\b", 756, 378),
+    (r"H100 80GB\b|H200\b|GH200\b", 989, 494),
+)
+"""Teraflops a second of NVIDIA's data sheets for dense matrices, by beginnings of names: in 16 bits, and in TF32."""
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
@@ -217,3 +233,31 @@ def keep_freed_memory() -> bool:
         return False
     large = any(mallopt(_MMAP_THRESHOLD, 1 << bits) for bits in (30, 25))  # older versions refuse more than 32 MiB
     return large and bool(mallopt(_TRIM_THRESHOLD, (1 << 31) - 1))
+
+
+def peak_flops(device: torch.device, precision: str) -> float | None:
+    """Return the floating point operations a second that a device can do at best, None where that is not known.
+
+    Known are NVIDIA's data-centre GPUs from Ampere on, whole ones. In 32 bits they multiply matrices in TF32, unless
+    torch was told to be more exact.
+
+    Args:
+        device: where to compute.
+        precision: one of Lightning's names.
+    """
+    if device.type != "cuda":
+        return None
+    name = torch.cuda.get_device_name(device).removeprefix("NVIDIA ")
+    rates = next((rates for pattern, *rates in _PEAKS if re.match(pattern, name)), None)
+    if rates is None or "MIG" in name:
+        return None
+    if precision.startswith(HALF):
+        return rates[0] * 1e12
+    tf32 = precision.startswith("32") and torch.get_float32_matmul_precision() != "highest"
+    return rates[1] * 1e12 if tf32 else None
+
+
+def peak_memory() -> int:
+    """Return the most bytes of main memory that this process has had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

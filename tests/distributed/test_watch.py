@@ -73,5 +73,5 @@ def test_a_stopped_process_is_named_and_the_other_ends(tmp_path: Path, launcher:
     assert status == 1
     assert LIMIT - 1 < said_after < LIMIT * 4 / 3 + 3
     (line,) = [line for line in said.splitlines() if line.startswith("scalemogen: error: ")]
-    behind = "rank 1 does not answer, and was last in the " if stopped else "the store of rank 0, at "
+    behind = "rank 1 does not answer, and was last in the " if stopped else "rank 0, which keeps the store at "
     assert behind in line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,13 @@ class SignalAt(Callback):
     def _send(self, trainer: Trainer, validating: bool) -> None:
         if (trainer.global_step, validating) == (self.step, self.validating):
             os.kill(os.getpid(), self.number)
+
+
+class SignalBefore(Callback):
+    """Sends this process SIGTERM before anything is trained."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class SpoilLoss(Callback):

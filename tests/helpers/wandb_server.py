@@ -72,7 +72,9 @@ ANSWERS = {
     "SweepWithRuns": SweepServer.sweep,
     "CreateAgent": lambda *_: {"createAgent": {"agent": {"id": "a"}}},
     "Heartbeat": SweepServer.heartbeat,
-    "viewer": lambda *_: {"viewer": {"id": "v", "username": "me", "entity": "me", "flags": "{}", "teams": {"edges": []}}},
+    "viewer": lambda *_: {
+        "viewer": {"id": "v", "username": "me", "entity": "me", "flags": "{}", "teams": {"edges": []}}
+    },
 }
 
 

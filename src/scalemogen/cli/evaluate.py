@@ -101,6 +101,10 @@ def _evaluate(args: argparse.Namespace) -> int:
     _write(out / "report.md", markdown(result))
     _write(out / "report.html", html_page(result, found.examples))
     _write(out / RESULT, _json(result))  # the last one: a folder that has it is complete
+    if args.wandb:
+        from scalemogen.cli.wandb_evaluation import log_evaluation  # loads Lightning
+
+        log_evaluation(out, result, store)
     if args.json:
         print(_json(result), end="")
     else:

@@ -36,6 +36,7 @@ SHOWN = {
     "evaluate": ("facts", "sentences", "r3", "fid", "kid", "diversity", "skating_ratio"),
 }
 """Figures of a stage that go into the row; all of them are in the stage's folder."""
+GROUP_VARIABLE = "WANDB_RUN_GROUP"
 SWEEP_VARIABLES = ("WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH")
 
 
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     """
     plan = read_plan(args.options)
     folder = Path(run_folder("experiment", args.run))
-    with outside_sweep() as sweep:
+    with outside_sweep(folder.name) as sweep:
         finished = run_stages(plan, args.stages)
     row: dict[str, float] = {}
     for stage in finished:
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     with atomic_path(folder / "result.json") as temporary:
         temporary.write_text(json.dumps(result, indent=1))
     if sweep:
-        with wandb.init(config=dict(word.split("=", 1) for word in args.options)) as logged:
+        with wandb.init(config=dict(word.split("=", 1) for word in args.options), job_type="experiment") as logged:
             logged.log(row)
     for name, value in row.items():
         print(f"{name:<40} {value:.4g}")
@@ -71,17 +72,24 @@ def run(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def outside_sweep() -> Iterator[bool]:
+def outside_sweep(group: str) -> Iterator[bool]:
     """Hide a W&B agent's run from the stages: they log runs of their own, and the agent's gets the row.
+
+    Args:
+        group: of the stages' runs, where they are part of nothing larger.
 
     Yields:
         Whether an agent is at work.
     """
     hidden = {name: os.environ.pop(name) for name in SWEEP_VARIABLES if name in os.environ}
+    grouped = GROUP_VARIABLE in os.environ
+    os.environ.setdefault(GROUP_VARIABLE, hidden.get("WANDB_SWEEP_ID", group))
     try:
         yield bool(hidden)
     finally:
         os.environ.update(hidden)
+        if not grouped:
+            del os.environ[GROUP_VARIABLE]
         if hidden:
             wandb.teardown()  # W&B has read the environment, and would not look again
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
 
 from scalemogen import __version__
 from scalemogen.errors import RunStopped, UserError
@@ -123,13 +126,38 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"scalemogen {__version__}")
         return 0
     if name in STAGES:
-        stages = import_module("scalemogen.cli.stages")
-        return int(stages.main(name, rest) or 0)
+        with _told_to_stop():
+            stages = import_module("scalemogen.cli.stages")
+            return int(stages.main(name, rest) or 0)
     if name not in COMMANDS:
         raise UserError(_unknown(name))
     module = name.replace("-", "_")
     args = import_module(f"scalemogen.cli.arguments.{module}").build_parser().parse_args(rest)
     return int(import_module(f"scalemogen.cli.{module}").run(args) or 0)
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """Leave in order, with status 143 and a line, on a SIGTERM that finds nothing trained yet.
+
+    Training takes the signal over with its first step, and gives it back after the last one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    process, before = os.getpid(), signal.getsignal(signal.SIGTERM)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != process:  # one that this process has made, and that has its handlers
+            os._exit(128 + number)
+        os.write(2, b"scalemogen: stopped by SIGTERM while nothing was being trained\n")  # print is not reentrant
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _unknown(name: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
+import shlex
 import signal
 import sys
 import warnings
@@ -14,7 +16,6 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import wandb
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor
@@ -30,6 +31,7 @@ from scalemogen.callbacks import (
     LastStep,
     ModelFolder,
     NewestCheckpoint,
+    RunRecord,
     SampleMotions,
     SkipNonFinite,
     Threads,
@@ -43,7 +45,7 @@ from scalemogen.cli.main import FAILED
 from scalemogen.cli.precision import chosen_precision, precision_plugin
 from scalemogen.cli.progress import progress
 from scalemogen.cli.run_folder import Run, find_run, run_folder
-from scalemogen.cli.run_loggers import loggers
+from scalemogen.cli.run_loggers import finish_wandb, finished_wandb, loggers
 from scalemogen.data_modules import MotionDataModule
 from scalemogen.errors import RunStopped, UserError
 from scalemogen.files import atomic_path
@@ -176,10 +178,12 @@ class StageCLI(LightningCLI):
         newest = self._checkpoints(checkpoints)
         kwargs["default_root_dir"] = folder
         kwargs["plugins"] = [*_several(asked.get("plugins")), WholeCheckpoints()]
-        kwargs["callbacks"] = [*_several(asked.get("callbacks")), ModelFolder(), LastStep(), Throughput(), newest]
+        kwargs["callbacks"] = [*_several(asked.get("callbacks")), ModelFolder(), self._record()]
+        kwargs["callbacks"] += [LastStep(), Throughput(), newest]
         kwargs["callbacks"].append(Threads(self._get(self.config_init, "threads")))
         if asked.get("logger") in (None, True):
-            kwargs["logger"] = loggers(self.stage, self.run)
+            fits = self.subcommand in ("fit", None)
+            kwargs["logger"] = loggers(self.stage if fits else f"{self.stage} {self.subcommand}", self.run)
         if kwargs.get("logger", asked.get("logger")):
             kwargs["callbacks"].append(LearningRateMonitor("step"))
         if asked.get("enable_progress_bar") is not False:
@@ -195,6 +199,11 @@ class StageCLI(LightningCLI):
             if precision is not None:
                 print(f"precision: {precision}", flush=True)
         return trainer
+
+    def _record(self) -> RunRecord:
+        config = self.config[self.subcommand] if self.subcommand else self.config
+        recipe = json.loads(self._parser(self.subcommand).dump(config, format="json", skip_none=False))
+        return RunRecord(shlex.join(["scalemogen", self.stage, *self.words]), recipe)
 
     def _find_run(self, root: str | None) -> Run:
         asked, start = self._get(self.config_init, "run") or root, self._get(self.config_init, "ckpt_path")
@@ -265,7 +274,7 @@ class StageCLI(LightningCLI):
             sys.exit(0)
         if stop.number in REQUEUED:
             if self.trainer.is_global_zero:
-                finish_logging()
+                finish_wandb(stop.status)
                 requeue()
             if outside:  # srun ends all processes when one of them has left
                 self.trainer.strategy.barrier("requeued")
@@ -350,15 +359,6 @@ def main(stage: str, argv: Sequence[str]) -> int:
     """
     torch.set_float32_matmul_precision("high")
     machine.keep_freed_memory()
-    with quiet_libraries():
-        try:
-            make_cli(stage, argv)
-        finally:
-            finish_logging()
+    with quiet_libraries(), finished_wandb():
+        make_cli(stage, argv)
     return 0
-
-
-def finish_logging() -> None:
-    """End the W&B run, else the next run of this process would be logged as part of it."""
-    if wandb.run is not None:
-        wandb.finish()

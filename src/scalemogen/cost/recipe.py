@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -149,8 +150,8 @@ def build(
         task.build(data)
 
 
-def _untrained(plan: TokenizerPlan, data: KnownData) -> Bundle:
-    return untrained(plan.spec, plan.arguments, data.facts)
+def _untrained(plan: TokenizerPlan, data: KnownData) -> tuple[Bundle, Path]:
+    return untrained(plan.spec, plan.arguments, data.facts), Path(plan.source)
 
 
 def prepare(task: MotionTask, data: KnownData, settings: Settings, pretence: Pretence | None) -> Training:

@@ -79,8 +79,8 @@ class Training:
         with torch.no_grad():
             self.weights = self.tracker.watch(p for p in task.parameters() if p.requires_grad)
             self.frozen = self.tracker.watch(tensors_of(task))
-            # Averaging copies the whole task, what is frozen with it, and updates the parameters.
-            self._copies = [tensor.detach().clone() for tensor in tensors_of(task)]
+            # Averaging copies the task, but not the tokenizer that it stands on, and updates the parameters.
+            self._copies = [tensor.detach().clone() for tensor in (*task.parameters(), *task.buffers())]
             self.average = self.tracker.watch(self._copies)
         self._optimiser = task.optimizer(parameter_groups(task))
         for group in self._optimiser.param_groups:

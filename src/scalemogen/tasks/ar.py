@@ -22,7 +22,7 @@ from scalemogen.checkpoints import (
     save_folder,
     text_settings,
 )
-from scalemogen.contracts import MotionBatch, MotionSource
+from scalemogen.contracts import MotionBatch, MotionSource, TokenSpec
 from scalemogen.errors import UserError
 from scalemogen.files import digest_json
 from scalemogen.motion import Motion
@@ -32,7 +32,7 @@ from scalemogen.tasks.execution import Execution
 from scalemogen.tasks.latents import LatentCache
 from scalemogen.tasks.schedules import Schedule
 from scalemogen.tasks.text import TextChoice, TextTask
-from scalemogen.weights import load_strictly, under
+from scalemogen.weights import digest_state, load_strictly, under
 
 
 def adamw(parameters: Any) -> torch.optim.Optimizer:
@@ -70,6 +70,7 @@ class ARTask(TextTask):
     """
 
     stage = "ar"
+    spec: TokenSpec
 
     def __init__(
         self,
@@ -114,7 +115,7 @@ class ARTask(TextTask):
         Raises:
             UserError: no tokenizer for this data, or one that does not fit it.
         """
-        bundle = self._load_tokenizer()
+        bundle, self._tokenizer_path = self._load_tokenizer()
         tokenizer = bundle.tokenizer.requires_grad_(False)
         # Held in lists: frozen networks are no parameters of this module (EMA, optimiser and DDP leave them alone).
         self._frozen_tokenizer = [tokenizer]
@@ -125,7 +126,7 @@ class ARTask(TextTask):
         self.arguments["text_max_tokens"] = encoder.max_tokens
         self.transformer = NextScaleTransformer(self.spec, **self.arguments)
 
-    def _load_tokenizer(self) -> Bundle:
+    def _load_tokenizer(self) -> tuple[Bundle, Path]:
         facts, asked = self.known_facts, Path(self.tokenizer_source)
         given = asked.is_file() or (asked / DESCRIPTION).is_file()
         path = asked if given else find_tokenizer(asked, facts)
@@ -139,7 +140,7 @@ class ARTask(TextTask):
             raise UserError(
                 f"tokenizer {path} was trained on data {bundle.facts.name}, not on {facts.name}: {difference} differ"
             )
-        return bundle
+        return bundle, path
 
     @property
     def tokenizer(self) -> Any:
@@ -160,6 +161,15 @@ class ARTask(TextTask):
         )
         tokenizer = self._frozen_tokenizer[0].state_dict()
         return {**description, "text": text_settings(self.text_encoder), "tokenizer_state": tokenizer}
+
+    def inputs(self) -> dict[str, dict[str, str]]:
+        """Return the tokenizer."""
+        digest = digest_state(self._frozen_tokenizer[0].state_dict())
+        return {"tokenizer": {"path": str(self._tokenizer_path), "digest": digest}}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the frozen tokenizer out of copies, which are averages of what is trained."""
+        return {**super().__getstate__(), "_frozen_tokenizer": []}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with the tokenizer that the checkpoint was trained on, whichever was found for this run.
@@ -238,7 +248,8 @@ class ARTask(TextTask):
         text = self.text_features(batch.captions)
         logits = self.transformer(quantised.inputs, text, quantised.maps.valid, dropped)
         result = scale_weighted_cross_entropy(logits, quantised.maps, self.spec)
-        self.note({"loss": result.loss, "accuracy": result.accuracy.mean()})
+        figures = {"loss": result.loss, "accuracy": result.accuracy.mean()}
+        self.note(figures, {"cross_entropy": result.cross_entropy, "accuracy": result.accuracy})
         return result.loss
 
     def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
@@ -259,8 +270,9 @@ class ARTask(TextTask):
             figures[f"{split}/loss{name}"] = result.loss
             figures[f"{split}/accuracy{name}"] = result.accuracy.mean()
             if flips is None:
-                for k, value in enumerate(result.accuracy):
-                    figures[f"{split}_scales/accuracy_{k:02d}"] = value
+                for k, (entropy, right) in enumerate(zip(result.cross_entropy, result.accuracy, strict=True)):
+                    figures[f"{split}_scales/cross_entropy_{k:02d}"] = entropy
+                    figures[f"{split}_scales/accuracy_{k:02d}"] = right
         self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(batch), sync_dist=True)
 
     @torch.no_grad()

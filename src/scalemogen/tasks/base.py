@@ -44,9 +44,11 @@ class MotionTask(LightningModule, ABC):
 
     Attributes:
         stage: "tokenizer", "ar" or "evaluator", as in commands, recipes and checkpoints.
+        spec: the token grid, once the network is built; None where the stage has none.
     """
 
     stage: ClassVar[str]
+    spec: TokenSpec | None = None
 
     def __init__(self, optimizer: OptimizerCallable, schedule: Schedule, execution: Execution | None = None) -> None:
         super().__init__()
@@ -67,6 +69,10 @@ class MotionTask(LightningModule, ABC):
 
         Plain Python values and tensors: loading unpickles nothing else.
         """
+
+    def inputs(self) -> dict[str, dict[str, str]]:
+        """Return the trained networks that this one stands on: "path" and "digest" (of the weights) of each."""
+        return {}
 
     @abstractmethod
     def save_model(self, folder: str | Path, state: dict[str, Tensor], provenance: dict[str, Any]) -> None:
@@ -146,7 +152,7 @@ class MotionTask(LightningModule, ABC):
             generator = self.step_generator("dropout", batch_idx, self.global_rank, self.device)
             torch.cuda.set_rng_state(generator.get_state(), self.device)
 
-    def note(self, figures: dict[str, Tensor]) -> None:
+    def note(self, figures: dict[str, Tensor], scales: dict[str, Tensor] | None = None) -> None:
         """Have the figures of a batch logged as "train/NAME", and its loss in the progress bar.
 
         What is logged is the mean over the batches of a step and over all processes. Processes talk, and the device is
@@ -154,18 +160,25 @@ class MotionTask(LightningModule, ABC):
 
         Args:
             figures: scalars, "loss" among them; the same names in every batch.
+            scales: (K,) each, without gradients: logged as "train_scales/NAME_00", "train_scales/NAME_01", ...
         """
-        self._noted.append({name: value.detach() for name, value in figures.items()})
-        self.log("loss", self._noted[-1]["loss"], prog_bar=True, logger=False)
+        self._noted.append({f"train/{name}": value.detach() for name, value in figures.items()})
+        self._noted[-1] |= {f"train_scales/{name}": values for name, values in (scales or {}).items()}
+        self.log("loss", self._noted[-1]["train/loss"], prog_bar=True, logger=False)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Log what was noted since the last step, at the trainer's logging interval and where training ends."""
         noted, self._noted = self._noted, []
         step, trainer = self.trainer.global_step + 1, self.trainer
         if step % trainer.log_every_n_steps == 0 or step == trainer.estimated_stepping_batches:  # type: ignore[attr-defined]
-            rows = torch.stack([torch.stack([value.float() for value in batch.values()]) for batch in noted])
+            rows = torch.stack([torch.cat([value.float().reshape(-1) for value in batch.values()]) for batch in noted])
             means = mean_over_ranks(rows.mean(0)).unbind()
-            self.log_dict({f"train/{name}": value for name, value in zip(noted[0], means, strict=True)})
+            names = [
+                name if value.ndim == 0 else f"{name}_{k:02d}"
+                for name, value in noted[0].items()
+                for k in range(value.numel())
+            ]
+            self.log_dict(dict(zip(names, means, strict=True)))
 
     def on_fit_start(self) -> None:
         """Say how large the model is."""

@@ -110,7 +110,7 @@ class TokenizerTask(MotionTask):
 
     def build_network(self, source: MotionSource) -> None:
         """Make the tokenizer and its validation metrics."""
-        spec = self.make_spec()
+        self.spec = spec = self.make_spec()
         self.tokenizer = MotionTokenizer(spec, self.known_facts.skeleton, **self.arguments)
         self.bit_usage = BitUsage(scales=len(spec.scales), bits=spec.bits)
 

@@ -170,12 +170,16 @@ def test_what_does_not_make_an_experiment(words: list[str], message: str) -> Non
 def test_stages_do_not_log_into_the_run_of_an_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = []
     monkeypatch.setattr("wandb.teardown", lambda: closed.append(True))
-    with experiment.outside_sweep() as sweep:
+    monkeypatch.delenv("WANDB_RUN_GROUP", raising=False)
+    with experiment.outside_sweep("widths") as sweep:
         assert not sweep
+        assert os.environ["WANDB_RUN_GROUP"] == "widths"
+    assert "WANDB_RUN_GROUP" not in os.environ
     monkeypatch.setenv("WANDB_SWEEP_ID", "s")
     monkeypatch.setenv("WANDB_RUN_ID", "r")
-    with experiment.outside_sweep() as sweep:
+    with experiment.outside_sweep("widths") as sweep:
         assert sweep
         assert "WANDB_RUN_ID" not in os.environ
+        assert os.environ["WANDB_RUN_GROUP"] == "s"  # all runs of the sweep
     assert os.environ["WANDB_RUN_ID"] == "r"
     assert closed == [True]

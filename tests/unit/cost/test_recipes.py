@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from scalemogen.cost import (
     on_devices,
     prepare,
 )
-from scalemogen.cost.tracker import ATTENTION
+from scalemogen.cost.tracker import ATTENTION, frozen_networks, tensors_of
 from scalemogen.data_modules import BVH, Stored, Synthetic
 from scalemogen.data_modules.store import Origin
 from scalemogen.errors import UserError
@@ -135,6 +136,15 @@ def test_large_batches_cost_what_small_ones_say(stage: str) -> None:
     assert cost.memory.total == pytest.approx(step.peak, rel=0.05)
     assert cost.memory.weights == training.weights
     assert cost.batch == large
+
+
+def test_the_average_of_ar_has_no_tokenizer_of_its_own() -> None:
+    _, real = planned("ar", "demo")
+    training = real()
+    copy = deepcopy(training.task)
+    assert frozen_networks(copy) == []
+    assert len(frozen_networks(training.task)) == 1
+    assert training.average == sum(tensor.nbytes for tensor in tensors_of(copy))
 
 
 def test_devices() -> None:

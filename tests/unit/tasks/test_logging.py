@@ -11,6 +11,7 @@ import torch
 import wandb
 
 from helpers.training import options
+from helpers.wandb_log import Log
 from scalemogen.cli.main import main
 
 PLAIN = ["--trainer.enable_progress_bar=false", "--samples.every=0", "--trainer.log_every_n_steps=1"]
@@ -47,6 +48,8 @@ def test_a_run_that_goes_on_keeps_its_figures_and_its_wandb_run(tmp_path: Path) 
     arguments = ["tokenizer", "fit", *options("tokenizer", tmp_path / "data"), *PLAIN, f"--run={folder}", "--resume"]
     watcher = ["--trainer.callbacks=helpers.training.SignalAt", "--trainer.callbacks.init_args.step=3"]
     assert main([*arguments, *watcher, "--trainer.max_steps=6"]) == 130
+    wandb.teardown()
+    assert Log(folder).status == 130
     first = rows(folder)
     assert main([*arguments, "--trainer.max_steps=6"]) == 0
     both = rows(folder)

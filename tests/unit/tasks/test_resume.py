@@ -231,6 +231,19 @@ def test_a_run_that_is_asked_to_stop_does_so_after_the_step(
     assert read(last)["global_step"] == 4
 
 
+def test_a_run_that_is_asked_to_stop_before_its_first_step_says_so(
+    base: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, handler = base / "never-begun", signal.getsignal(signal.SIGTERM)
+    watcher = "--trainer.callbacks=helpers.training.SignalBefore"
+    with pytest.raises(SystemExit) as stop:
+        main(["tokenizer", "fit", *options("tokenizer", base / "data"), *QUIET, f"--run={folder}", watcher])
+    assert stop.value.code == 128 + signal.SIGTERM
+    assert "scalemogen: stopped by SIGTERM while nothing was being trained\n" in capfd.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == handler
+    assert not (folder / "checkpoints").exists()
+
+
 def test_a_killed_run_leaves_a_checkpoint_to_go_on_from(base: Path) -> None:
     folder, last = base / "killed", base / "killed" / "checkpoints" / "last.ckpt"
     Synthetic(clips=30, root=str(base / "data")).prepare_data()

@@ -72,5 +72,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help=f"for {RESULT}, report.md and report.html (default: {RESULTS}/TIME)"
     )
+    parser.add_argument(
+        "--wandb", action="store_true", help="log figures, model and data as a W&B run, offline without a key"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
