@@ -25,7 +25,10 @@ SAME_DRAWS = {
     "evaluator": ["--model.dropout=0", "--model.text.dropout=0"],
 }
 """What is drawn apart on every process is off."""
-OF_ONE_PROCESS = ("train/clips_per_s", "train/frames_per_s")
+OF_THE_MACHINE = {
+    f"train/{name}"
+    for name in ("clips_per_s", "frames_per_s", "tokens_per_s", "data_wait", "process_gb", "device_gb", "mfu")
+}
 Curve = dict[tuple[int, str], float]
 
 
@@ -80,7 +83,7 @@ def curve(run: Path) -> Curve:
     with (run / "metrics.csv").open() as file:
         for row in csv.DictReader(file):
             for name, value in row.items():
-                if value and name not in (*OF_ONE_PROCESS, "step", "epoch"):
+                if value and name not in {*OF_THE_MACHINE, "step", "epoch"}:
                     figures[int(row["step"]), name] = float(value)
     return figures
 

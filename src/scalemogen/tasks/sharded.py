@@ -37,9 +37,6 @@ class Sharded(ModelParallelStrategy):
     Gradients are averaged over processes as DDP does it. A checkpoint is gathered by the first process into one file,
     with the names and shapes of any other run: training can go on from it with another number of devices and without
     sharding, and model folders are made from it as usual.
-
-    Raises:
-        UserError: a precision or an optimiser that does not work on parts of matrices, or a network that has no blocks.
     """
 
     def __init__(self) -> None:
@@ -58,7 +55,11 @@ class Sharded(ModelParallelStrategy):
         super().setup(trainer)
 
     def shard(self, task: nn.Module) -> None:
-        """Spread the weights of the networks of a task, or of a copy of it."""
+        """Spread the weights of the networks of a task, or of a copy of it.
+
+        Raises:
+            UserError: a precision that is not supported, or no blocks.
+        """
         if self.precision_plugin.precision not in PRECISIONS:
             allowed = ", ".join(PRECISIONS)
             raise UserError(f"sharded training in {self.precision_plugin.precision} is not supported; {allowed} are")
