@@ -180,6 +180,9 @@ def _unwritable(error: BaseException) -> str | None:
     for link in _chain(error):
         if isinstance(link, OSError) and link.errno in _UNWRITABLE:
             return f"{link.strerror or 'cannot write'}{f': {link.filename}' if link.filename else ''}"
+        _, opening, reason = str(link).partition("open file failed with strerror: ")  # torch.save
+        if opening:
+            return f"cannot write a checkpoint: {reason.splitlines()[0]}"
         if any(words in str(link) for words in _FULL_DISK_WORDS):
             return "No space left on device (or the file could not be written)"
     return None
