@@ -28,7 +28,7 @@ from scalemogen.files import atomic_path
 WANDB_ID = "wandb_id"
 """File in a run's folder with the run's name on the W&B server."""
 RETRIES = 1
-"""How often a question is put again to a server that does not answer: with more, W&B held up the end by over a minute."""
+"""How often a question is put again to a server that does not answer; with 4, W&B held up the end by over a minute."""
 PROBE = 5.0
 """Seconds in which a server that can be reached answers."""
 
