@@ -55,8 +55,8 @@ COMMANDS = MappingProxyType(
 
 FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM})
-# Full disks that libraries report in words only: safetensors, then torch.save.
-_FULL_DISK_WORDS = ("No space left on device", "PytorchStreamWriter failed writing file")
+# Full disks that libraries report in words only: safetensors, then torch.save (at a record, at the end of the file).
+_FULL_DISK_WORDS = ("No space left on device", "PytorchStreamWriter failed writing file", "unexpected pos ")
 
 
 def usage() -> str:
@@ -180,6 +180,9 @@ def _unwritable(error: BaseException) -> str | None:
     for link in _chain(error):
         if isinstance(link, OSError) and link.errno in _UNWRITABLE:
             return f"{link.strerror or 'cannot write'}{f': {link.filename}' if link.filename else ''}"
+        _, opening, reason = str(link).partition("open file failed with strerror: ")  # torch.save
+        if opening:
+            return f"cannot write a checkpoint: {reason.splitlines()[0]}"
         if any(words in str(link) for words in _FULL_DISK_WORDS):
             return "No space left on device (or the file could not be written)"
     return None
