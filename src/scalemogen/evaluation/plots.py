@@ -166,7 +166,9 @@ def parallel(choices: Mapping[str, Sequence[Any]], measured: Mapping[str, Sequen
             y = _value_axis(range(len(order)), HEIGHT - BOTTOM, TOP, zero=False)
             values = [float(order.index(value)) for value in choices[name]]
             step = math.ceil(len(order) / 12)
-            ticks = {f"{value:.4g}" if isinstance(value, float) else str(value): float(at) for at, value in enumerate(order)}
+            ticks = {
+                f"{value:.4g}" if isinstance(value, float) else str(value): float(at) for at, value in enumerate(order)
+            }
             ticks = dict(list(ticks.items())[::step])
         x = across(number)
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="{INK}"/>')
