@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.launching import ended, start, wait_for, workers_of
+from helpers.launching import alive, ended, start, wait_for, workers_of
 from helpers.training import QUIET, fit, options
 from scalemogen.callbacks import Watch
 from scalemogen.callbacks.watch import Note, behind
@@ -37,14 +37,6 @@ def test_of_living_ranks_those_that_are_behind_are_named() -> None:
 def test_a_limit_is_above_zero(limit: float) -> None:
     with pytest.raises(UserError, match=r"watch\.limit is"):
         Watch(limit)
-
-
-def alive(process: int) -> bool:
-    """Return whether a process is there and not only waiting to be noticed as ended."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.slow

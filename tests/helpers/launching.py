@@ -58,3 +58,11 @@ def free_port() -> str:
 def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     return [int(child) for child in children]
+
+
+def alive(process: int) -> bool:
+    """Return whether a process is there and not only waiting to be noticed as ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from scalemogen.cli.account import has_wandb_key
 from scalemogen.cli.main import FAILED
 from scalemogen.errors import UserError
+from scalemogen.evaluation import sweep_plot
 from scalemogen.files import atomic_path
 from scalemogen.sweeps import (
     Job,
@@ -33,7 +34,6 @@ from scalemogen.sweeps import (
     run_jobs,
     runs_at_most,
 )
-from scalemogen.sweeps.plots import plot_table
 
 PROJECT = "scalemogen"
 SAMPLING = ("evaluate.guidance", "evaluate.temperature")
@@ -125,7 +125,7 @@ def write_table(table: SweepTable, folder: Path) -> None:
         UserError: a file cannot be written.
     """
     texts: dict[str, str | None] = {"table.md": table.markdown(), "table.json": json.dumps(table.to_dict(), indent=1)}
-    texts |= {"table.csv": table.csv(), "plots.svg": plot_table(table)}
+    texts |= {"table.csv": table.csv(), "plots.svg": sweep_plot(table)}
     for name, text in texts.items():
         if text is not None:
             with atomic_path(folder / name) as temporary:

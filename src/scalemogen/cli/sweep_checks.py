@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -26,15 +27,23 @@ def check_commands(jobs: Sequence[Job]) -> None:
     """
     ours = [job for job in jobs if job.command[: len(PREFIX)] == PREFIX]
     parsed: Parsed = {}
-    for job in tqdm(ours, desc="checking", unit="run", leave=False, delay=1):
-        try:
+    logging.disable(logging.INFO)  # what Lightning says of each run
+    try:
+        for job in tqdm(ours, desc="checking", unit="run", leave=False, delay=1):
             _check(job, parsed)
-        except UserError as error:
-            point = " ".join(f"{name}={value}" for name, value in job.parameters.items())
-            raise UserError(f"{error} (in the run of {point})") from error
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _check(job: Job, parsed: Parsed) -> None:
+    try:
+        _parse(job, parsed)
+    except UserError as error:
+        point = " ".join(f"{name}={value}" for name, value in job.parameters.items())
+        raise UserError(f"{error} (in the run of {point})") from error
+
+
+def _parse(job: Job, parsed: Parsed) -> None:
     name, *rest = job.command[len(PREFIX) :]
     if name == "experiment":
         plan = read_plan(build_parser().parse_args(rest).options)

@@ -15,6 +15,7 @@ from scalemogen.evaluation.report_markdown import TABLES, as_markdown, markdown,
 from scalemogen.evaluation.samples import Batching
 from scalemogen.evaluation.split import Settings
 from scalemogen.evaluation.subject import Subject
+from scalemogen.evaluation.sweep_plots import sweep_plot
 
 __all__ = [
     "PROTOCOLS",
@@ -48,4 +49,5 @@ __all__ = [
     "read_result",
     "row_table",
     "summary",
+    "sweep_plot",
 ]

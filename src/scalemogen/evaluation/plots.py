@@ -55,7 +55,7 @@ class _Axis:
 
 
 def lines(series: Sequence[Series], title: str, x_label: str, places: Sequence[str], zero: bool = True) -> str:
-    """Return a plot of series over numbered places, intervals as bands; `zero`: the values' axis starts at 0 or below."""
+    """Return a plot of series over numbered places, intervals as bands; `zero`: the values begin at 0 or below."""
     spread = [band for one in series for band in _bands(one)]
     y = _value_axis(spread, HEIGHT - BOTTOM, TOP, zero)
     count = len(places)

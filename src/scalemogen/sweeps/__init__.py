@@ -10,7 +10,7 @@ from scalemogen.sweeps.drawing import points, runs_at_most
 from scalemogen.sweeps.figures import read_figures, read_origin
 from scalemogen.sweeps.jobs import Job, Outcome, plan_job, read_outcome
 from scalemogen.sweeps.runner import RESUME_VARIABLE, Search, orderly, run_jobs
-from scalemogen.sweeps.table import Row, SweepTable, make_table
+from scalemogen.sweeps.table import Row, SweepTable, make_table, shortest
 
 __all__ = [
     "RESUME_VARIABLE",
@@ -33,4 +33,5 @@ __all__ = [
     "read_sweep",
     "run_jobs",
     "runs_at_most",
+    "shortest",
 ]

@@ -80,9 +80,26 @@ def claim(job: Job) -> int | None:
     return descriptor
 
 
+def busy(job: Job) -> bool:
+    """Return whether a process is at work on a run, here or elsewhere."""
+    if not (job.folder / CLAIM).exists():
+        return False
+    held = claim(job)
+    if held is not None:
+        os.close(held)
+    return held is None
+
+
+def left_behind(job: Job) -> bool:
+    """Return whether a run is at work on this machine whose runner has been killed."""
+    claimed = _read_claim(job)
+    return claimed.get("host") == socket.gethostname() and not _alive(claimed["runner"]) and busy(job)
+
+
 def holder(job: Job) -> str:
     """Return who was last at work on a run: machine and process group."""
-    return str(_read_claim(job).get("by", "unknown"))
+    claimed = _read_claim(job)
+    return f"{claimed['host']}, process group {claimed['group']}" if claimed else "about to start"
 
 
 def start(job: Job, held: int, environment: Mapping[str, str]) -> Attempt:
@@ -107,7 +124,7 @@ def start(job: Job, held: int, environment: Mapping[str, str]) -> Attempt:
                 pass_fds=(held,),
             )
         os.truncate(held, 0)
-        facts = {"by": f"{socket.gethostname()}, process group {process.pid}", "spent": spent}
+        facts = {"host": socket.gethostname(), "group": process.pid, "runner": os.getpid(), "spent": spent}
         os.pwrite(held, json.dumps(facts).encode(), 0)
     except OSError as error:
         raise UserError(f"cannot run {job.command[0]} in {job.folder}: {error.strerror or error}") from error
@@ -179,6 +196,16 @@ def _read_claim(job: Job) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) and "spent" in content else {}
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def _tail(job: Job) -> Sequence[str]:

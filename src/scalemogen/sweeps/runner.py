@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from subprocess import TimeoutExpired
 from typing import Protocol
 
-from scalemogen.sweeps.attempts import SIGNALLED, Attempt, claim, holder, judge, read_status, start
+from scalemogen.sweeps.attempts import SIGNALLED, Attempt, busy, claim, holder, judge, left_behind, read_status, start
 from scalemogen.sweeps.jobs import Job, Outcome, read_outcome
 
 POLL, LOOK = 0.1, 1.0
@@ -129,8 +129,9 @@ class _Runner:
                 yield self._close(job, outcome)
 
     def _fill(self) -> None:
-        """Start what nobody is at, as far as there is room."""
-        while len(self.own) < self.parallel:
+        """Start what nobody is at, as far as there is room: runs left behind on this machine take theirs."""
+        room = self.parallel - sum(left_behind(job) for job in self._idle())
+        while len(self.own) < room:
             if not any(self._take(job) for job in self._idle()):
                 new = [] if self.search is None else self.search.more(self.jobs, self.outcomes)
                 if not new:
@@ -165,7 +166,7 @@ class _Runner:
             ]
 
     def _waited_for(self, told: Container[str]) -> list[Job]:
-        return [] if self.own else [job for job in self._idle() if job.digest not in told]
+        return [] if self.own else [job for job in self._idle() if job.digest not in told and busy(job)]
 
     def _idle(self) -> list[Job]:
         mine = {attempt.job.digest for attempt in self.own}

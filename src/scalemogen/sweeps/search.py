@@ -64,8 +64,9 @@ class OptunaSearch:
         """Return the points that have been chosen, by this runner or another, in the order of their choice."""
         jobs = []
         for path in sorted(self.folder.glob(f"*/{POINT}"), key=lambda path: path.stat().st_mtime):
-            job = plan_job(self.sweep, json.loads(path.read_text()), self.folder)
-            if job.folder == path.parent:  # else of a file of the same name that has been changed
+            point = json.loads(path.read_text())
+            job = plan_job(self.sweep, point, self.folder)
+            if job.folder == path.parent and self._has(point):  # else the sweep's file was another one then
                 jobs.append(job)
         return jobs
 
@@ -92,6 +93,11 @@ class OptunaSearch:
         for digest, trial in ended.items():
             _tell(study, trial, outcomes[digest], metric.name)
         return study, _replay(running, courses)
+
+    def _has(self, point: Mapping[str, Any]) -> bool:
+        """Return whether a point is one of the sweep as it is now."""
+        parameters = self.sweep.parameters
+        return point.keys() == parameters.keys() and all(_allows(parameters[name], point[name]) for name in point)
 
     def _pruner(self) -> optuna.pruners.BasePruner:
         early = self.sweep.early_terminate
@@ -133,6 +139,15 @@ def space(parameters: Mapping[str, Parameter]) -> dict[str, BaseDistribution]:
         elif kind != "constant":
             found[name] = FloatDistribution(low, high, log="log_" in kind)
     return found
+
+
+def _allows(parameter: Parameter, value: Any) -> bool:
+    if parameter.kind in ("constant", "categorical"):
+        return value in (parameter.values or [parameter.value])
+    (kind,) = space({"": parameter}).values()
+    slack = parameter.q if parameter.kind.startswith("q_") else 0.0
+    assert isinstance(kind, IntDistribution | FloatDistribution)
+    return bool(kind.low - slack <= value <= kind.high + slack)
 
 
 def _replay(trials: Mapping[str, Trial], courses: Mapping[str, Sequence[float]]) -> set[str]:

@@ -138,15 +138,18 @@ def test_a_run_that_outlives_its_runner_is_adopted(tmp_path: Path, end: str) -> 
     runner.wait()
     orphan = int((run.folder / "here").read_text())
     os.kill(orphan, 0)  # it goes on
+    other = job(tmp_path, "other", SCORE)
 
-    def act(_: str) -> None:
+    def act(text: str) -> None:
+        assert "waiting for run orphan" in text
         assert calls(run) == 1
+        assert not other.folder.exists()  # one at a time
         (run.folder / "go").touch()
         if end == "is killed":
             os.kill(orphan, signal.SIGKILL)
 
-    (outcome,) = run_jobs([run], 1, say=act)
-    assert outcome.status == "done"
+    outcomes = list(run_jobs([run, other], 1, say=act))
+    assert {outcome.digest: outcome.status for outcome in outcomes} == {"orphan": "done", "other": "done"}
     assert calls(run) == (1 if end == "finishes" else 2)
 
 

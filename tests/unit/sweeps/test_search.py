@@ -77,6 +77,9 @@ def test_a_sweep_that_goes_on_knows_what_was_before(tmp_path: Path) -> None:
     (next_one,) = again.more(jobs, outcomes)
     assert next_one.digest not in outcomes
     assert json.loads((next_one.folder / "point.json").read_text()) == next_one.parameters
+    narrower = {"x": {"min": 0.0, "max": 0.5}, "kind": {"values": ["a", "b"]}, "fixed": {"value": 3}}
+    inside = OptunaSearch(sweep(parameters=narrower), tmp_path, 13, seed=0).points()
+    assert {job.digest for job in inside} == {job.digest for job in jobs if job.parameters["x"] <= 0.5}
     changed = OptunaSearch(sweep(parameters={"x": {"min": 0.0, "max": 1.0}}), tmp_path, 13, seed=0)
     assert changed.more([], {})[0].parameters.keys() == {"x"}
 
@@ -123,5 +126,5 @@ def test_distributions() -> None:
         (1e-5, 1e-1, True),
         (math.exp(-2.0), math.exp(1.0), True),
     ]
-    with pytest.raises(UserError, match="parameters.f: method bayes cannot go over normal"):
+    with pytest.raises(UserError, match=r"parameters\.f: method bayes cannot go over normal"):
         space({"f": make(distribution="normal")})

@@ -100,7 +100,9 @@ def test_markdown_names_what_varies_and_what_failed() -> None:
 
 
 def test_markdown_names_what_was_ended_early() -> None:
-    early = Outcome("d6", {"t.model.bits": 64, "a.flip": 0.5, "seed": 0}, "stopped", {"score": 0.1}, 1.0, "it fell behind")
+    early = Outcome(
+        "d6", {"t.model.bits": 64, "a.flip": 0.5, "seed": 0}, "stopped", {"score": 0.1}, 1.0, "it fell behind"
+    )
     text = make_table("sweep", SCORE, [*OUTCOMES, early]).markdown()
     assert "5 runs done, 1 ended early, 1 failed, 0 not run." in text
     assert "- `d6` t.model.bits=64 a.flip=0.5 seed=0: it fell behind" in text

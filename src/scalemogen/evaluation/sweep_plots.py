@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from scalemogen.evaluation.plots import Series, board, lines, parallel, spent
-from scalemogen.sweeps.table import Row, SweepTable, shortest
+from scalemogen.sweeps import Row, SweepTable, shortest
 
 TIME = "seconds"
 
 
-def plot_table(table: SweepTable) -> str | None:
+def sweep_plot(table: SweepTable) -> str | None:
     """Return the plots as one SVG, None where there are none: fewer than two rows have the metric.
 
     With one or two parameters that vary, the metric is drawn over the first (the one with more values), a line for each
@@ -34,13 +34,13 @@ def plot_table(table: SweepTable) -> str | None:
 
 
 def cost(table: SweepTable, row: Row) -> float:
-    """Return the mean seconds of a row's runs: of their stages if they name them, shared ones too; else of the runs."""
+    """Return the mean seconds of a row's runs.
+
+    Those of all attempts, or those of its stages where they are more: a run that shares a stage did not train it.
+    """
     runs = [outcome for outcome in table.outcomes if outcome.digest in row.runs]
-    stages = [
-        [value for name, value in outcome.figures.items() if name.endswith(f"/{TIME}")] or [outcome.seconds]
-        for outcome in runs
-    ]
-    return math.fsum(map(math.fsum, stages)) / len(runs)
+    stages = [math.fsum(value for name, value in run.figures.items() if name.endswith(f"/{TIME}")) for run in runs]
+    return math.fsum(max(run.seconds, trained) for run, trained in zip(runs, stages, strict=True)) / len(runs)
 
 
 def _over(table: SweepTable, metric: str, rows: Sequence[Row], short: dict[str, str]) -> list[str]:
