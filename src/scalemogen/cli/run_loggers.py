@@ -27,8 +27,8 @@ from scalemogen.files import atomic_path
 
 WANDB_ID = "wandb_id"
 """File in a run's folder with the run's name on the W&B server."""
-RETRIES = 4
-"""How often a question is put again to a server that does not answer, 2, 4, 8 and 10 seconds later."""
+RETRIES = 1
+"""How often a question is put again to a server that does not answer; with 4, W&B held up the end by over a minute."""
 PROBE = 5.0
 """Seconds in which a server that can be reached answers."""
 
@@ -83,8 +83,8 @@ class RunLogger(WandbLogger):
     """W&B's logger, online with a key; where its server cannot be reached, the run stays on disk for `wandb sync`.
 
     A dead network holds up the beginning of a run by `WANDB_INIT_TIMEOUT` seconds (30) at most, and its end by
-    `WANDB_FINISH_TIMEOUT` (120), or until artifacts have been tried `RETRIES` times more. What is logged in between is
-    written to disk and sent in the background.
+    `WANDB_FINISH_TIMEOUT` (120), or until artifacts have been tried once more. What is logged in between is written to
+    disk and sent in the background.
 
     Args:
         kind: of work: a stage's name, or "evaluate".
@@ -111,7 +111,6 @@ class RunLogger(WandbLogger):
                 init_timeout=_seconds("WANDB_INIT_TIMEOUT", 30.0),
                 finish_timeout=_seconds("WANDB_FINISH_TIMEOUT", 120.0),  # but not for artifacts:
                 x_graphql_retry_max=RETRIES,
-                x_graphql_retry_wait_max_seconds=10.0,
             ),
         )
         self._wandb_init.pop("anonymous")  # Lightning passes None, and W&B warns that the setting is no more

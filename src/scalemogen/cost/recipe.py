@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from scalemogen.cost.stand_ins import KeptLatents, KnownData, Words, random_feat
 from scalemogen.cost.tracker import frozen_networks
 from scalemogen.data_modules.writer import TRAIN
 from scalemogen.scales import Pyramid
-from scalemogen.tasks import ARTask, TokenizerTask
+from scalemogen.tasks import ARTask, Execution, TokenizerTask
 from scalemogen.tasks.base import MotionTask
 from scalemogen.tasks.text import TextTask
 
@@ -133,7 +133,7 @@ def build(
         pretence: gives weights without content; None makes real ones.
         words: tokens of every caption.
     """
-    task.execution = replace(task.execution, compile=False)  # which would compile, and what it saves is not known
+    task.execution = Execution()  # compiled and recomputed blocks are counted as plain ones
     if isinstance(task, TextTask):
         task.text_choice = Words(task.text_choice, words, pretence)
     if isinstance(task, ARTask):

@@ -230,7 +230,6 @@ def test_a_network_that_dies_holds_up_no_step_and_the_end_for_a_while(
     tmp_path: Path, mortal: _Mortal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "2")
-    monkeypatch.setattr(run_loggers, "RETRIES", 1)
     with finished_wandb():
         logger = RunLogger("ar", tmp_path)
         run = logger.experiment
