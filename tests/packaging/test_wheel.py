@@ -14,7 +14,7 @@ import pytest
 from helpers.source import PACKAGE, ROOT
 
 LINKED = ("data_modules", "callbacks", "experiments", "benchmarks")
-SHIPPED = {".py", ".yaml", ".json", ".html", ".js", ".css", ".sbatch", ".typed"}
+SHIPPED = {".py", ".yaml", ".json", ".html", ".js", ".css", ".sbatch", ".sh", ".typed"}
 
 
 def is_shipped(path: str) -> bool:

@@ -168,7 +168,7 @@ def test_what_is_no_motion_is_refused(given: Any, model: TextToMotion) -> None:
         (lambda model, motion: model.prolong(motion, "a", 601), "601 seconds: what is made .* lasts 0.20 to 600.00 s"),
         (lambda model, motion: model.bridge(motion, motion, "a", 1e9), "1e.09 seconds: what is made .* 600.00 seconds"),
         (lambda model, motion: model.vary(motion, "a", 2.5), "2.5 variations"),
-        (lambda model, motion: motion.slice(9, 3), r"slice\(9, 3\) is empty"),
+        (lambda model, motion: motion.slice(9, 3), "frames 9:3 are none"),
         (lambda model, motion: motion.slice(0, 99), "frames 0:99 are not in the motion, which has frames 0:23"),
     ],
 )

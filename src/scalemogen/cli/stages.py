@@ -84,7 +84,7 @@ NOISE = (
 )
 """Warnings of libraries that tell the user nothing."""
 
-TALK = ("💡", "TPU available", "You're using the WeightAveraging", "Found current_model_state")
+TALK = ("💡", "TPU available", "You're using the WeightAveraging", "Found current_model_state", "`weights_only` was")
 """Beginnings of Lightning's messages that tell the user nothing: an advertisement, absent devices, bookkeeping."""
 
 

@@ -127,7 +127,7 @@ class Motion:
             UserError: the range is empty or leaves the motion.
         """
         if start >= stop:
-            raise UserError(f"slice({start}, {stop}) is empty: start must lie before stop")
+            raise UserError(f"frames {start}:{stop} are none: the first must lie before the one after the last")
         if not 0 <= start < stop <= self.frames:
             raise UserError(f"frames {start}:{stop} are not in the motion, which has frames 0:{self.frames}")
         return replace(self, positions=self.positions[start:stop], rotations=self.rotations[start:stop])

@@ -47,7 +47,7 @@ class YAMLFile(Kind):
         return [
             (shipped / "data" / "humanml3d.yaml").read_bytes(),
             (shipped / "maps" / "mixamo.yaml").read_bytes(),
-            (EXPERIMENTS / "sweeps" / "tokenizer_bit_width.yaml").read_bytes(),
+            (EXPERIMENTS / "sweeps" / "bits.yaml").read_bytes(),
             yaml.safe_dump(REFERENCE).encode(),
         ]
 

@@ -99,8 +99,8 @@ def test_the_commands_of_the_page_about_data_are_understood() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["info", "nowhere"], "no motion store at nowhere"),
-        (["check", "nowhere"], "no motion store at nowhere"),
+        (["info", "nowhere"], "there is no folder and no store of this name"),
+        (["check", "nowhere"], "there is no folder and no store of this name"),
         (["synthetic", "--clips", "3", "--out", "x"], "3 synthetic clips: at least 20"),
         (["synthetic", "--clips", "30", "--layout", "x", "--out", "x"], "invalid choice: 'x'"),
         (["synthetic", "--clips", "30", "--workers", "-1", "--out", "x"], "--workers -1: 0 for this process alone"),
