@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
@@ -54,9 +56,12 @@ class Lines(ProgressBar):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print a line."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
-            self._tell(trainer, pl_module, "validated, ")
+            measured = {name: value for name, value in trainer.callback_metrics.items() if name == "val/loss"}
+            self._tell(trainer, pl_module, "validated, ", measured)
 
-    def _tell(self, trainer: Trainer, pl_module: LightningModule, what: str) -> None:
+    def _tell(
+        self, trainer: Trainer, pl_module: LightningModule, what: str, more: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         now, steps = time.monotonic(), trainer.global_step
         rate = (steps - self._step) / max(now - self._told, 1e-9)
         self._told, self._step = now, steps
@@ -65,7 +70,7 @@ class Lines(ProgressBar):
         total = trainer.estimated_stepping_batches
         known = isinstance(total, int) and total > 0 and rate > 0
         left = f", about {(total - steps) / rate / 60:.0f} min left" if known else ""
-        figures = _figures(self.get_metrics(trainer, pl_module))
+        figures = _figures({**self.get_metrics(trainer, pl_module), **more})
         shown = "".join(f", {name} {float(value):.4g}" for name, value in figures.items() if _is_number(value))
         print(f"{what}step {steps} of {total}, {rate:.2f} a second{left}{shown}", file=sys.stderr, flush=True)
 
