@@ -21,6 +21,9 @@ from scalemogen.tokenizer import MotionTokenizer
 
 CHECKPOINTING = "--model.execution.activation_checkpointing=true"
 
+Loss = Callable[[], Tensor]
+Make = Callable[[], tuple[nn.Module, Loss]]
+
 
 def ar() -> tuple[nn.Module, Callable[[], Tensor]]:
     """Return a network of eight blocks in training, with random dropout, and what computes its loss."""
@@ -55,6 +58,17 @@ def gradients(network: nn.Module, loss: Callable[[], Tensor]) -> dict[str, Tenso
     return {"loss": value.detach(), **{name: p.grad for name, p in network.named_parameters() if p.grad is not None}}
 
 
+def plain_and(execution: Execution, make: Make) -> tuple[tuple[nn.Module, Loss], tuple[nn.Module, Loss]]:
+    """Return the same network and loss twice, the second run as `execution` says, under the same names of weights."""
+    torch.manual_seed(5)
+    plain, loss = make()
+    torch.manual_seed(5)
+    changed, loss_again = make()
+    execution.apply(changed)
+    assert changed.state_dict().keys() == plain.state_dict().keys()
+    return (plain, loss), (changed, loss_again)
+
+
 def kept(loss: Callable[[], Tensor]) -> int:
     """Return the most bytes of tensors alive at once while the loss is computed."""
 
@@ -65,15 +79,8 @@ def kept(loss: Callable[[], Tensor]) -> int:
 
 
 @pytest.mark.parametrize("make", [ar, tokenizer])
-def test_recomputed_blocks_give_the_same_bits_with_less_memory(
-    make: Callable[[], tuple[nn.Module, Callable[[], Tensor]]],
-) -> None:
-    torch.manual_seed(5)
-    plain, loss = make()
-    torch.manual_seed(5)
-    thrifty, loss_again = make()
-    Execution(activation_checkpointing=True).apply(thrifty)
-    assert thrifty.state_dict().keys() == plain.state_dict().keys()
+def test_recomputed_blocks_give_the_same_bits_with_less_memory(make: Make) -> None:
+    (plain, loss), (thrifty, loss_again) = plain_and(Execution(activation_checkpointing=True), make)
     assert_equal_states(gradients(thrifty, loss_again), gradients(plain, loss))
     assert kept(loss_again) < 0.6 * kept(loss)
 
@@ -81,13 +88,8 @@ def test_recomputed_blocks_give_the_same_bits_with_less_memory(
 @pytest.mark.filterwarnings("ignore")  # the compiler warns about its own parts, and of what it leaves to eager code
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [ar, tokenizer])
-def test_compiled_blocks_give_the_same_losses(make: Callable[[], tuple[nn.Module, Callable[[], Tensor]]]) -> None:
-    torch.manual_seed(5)
-    plain, loss = make()
-    torch.manual_seed(5)
-    compiled, loss_again = make()
-    Execution(compile=True).apply(compiled)
-    assert compiled.state_dict().keys() == plain.state_dict().keys()
+def test_compiled_blocks_give_the_same_losses(make: Make) -> None:
+    (plain, loss), (compiled, loss_again) = plain_and(Execution(compile=True), make)
     for network in (plain, compiled):  # compiled code draws other random numbers
         for module in network.modules():
             if isinstance(module, nn.Dropout):
